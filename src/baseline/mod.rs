@@ -1,0 +1,248 @@
+//! What was approved: the connectors of one tenant, in a document that enough people signed.
+//!
+//! A [`Baseline`] can only be had from [`Baseline::open`], which verifies the
+//! signatures first. So a comparison with something unsigned does not compile.
+
+mod read;
+
+pub use read::organization;
+
+use crate::connector::domain::Domain;
+use crate::connector::property::Property;
+use crate::connector::value::Value;
+use crate::connector::{Guid, connector_type, property::ConnectorType};
+use crate::digest::Digest;
+use crate::document::{Problems, Reader, Source};
+use crate::finding::{Location, Subject};
+use crate::lists::Lists;
+use crate::snapshot::Organization;
+use crate::trust::files::FileError;
+use crate::trust::{Header, Refusal, Role, SignedFile, Signer, Trust, verify};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Everything that was approved for one tenant.
+#[derive(Debug)]
+pub struct Baseline {
+    /// The document's file, relative to the audit repository.
+    pub path: String,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Who signed it. Private, so that no other module can make a baseline.
+    signers: Vec<Signer>,
+    /// How many had to.
+    pub threshold: usize,
+    /// The document's content.
+    pub approved: Approved,
+}
+
+/// The content of a baseline.
+#[derive(Debug)]
+pub struct Approved {
+    /// Version and life.
+    pub header: Header,
+    /// The tenant's local name.
+    pub tenant: String,
+    /// The organization it is for.
+    pub organization: Organization,
+    /// The organization's own domains; `None` where the baseline does not say.
+    pub accepted_domains: Option<Vec<Domain>>,
+    /// Where those are listed.
+    pub accepted_domains_at: Location,
+    /// Named lists.
+    pub lists: Lists,
+    /// The connectors.
+    pub connectors: Vec<ApprovedConnector>,
+    /// Where `connectors:` begins: where a missing one would be added.
+    pub connectors_at: Location,
+    /// Rule findings that are tolerated.
+    pub acceptances: Vec<Acceptance>,
+}
+
+/// One approved connector.
+#[derive(Debug)]
+pub struct ApprovedConnector {
+    /// Exchange's `Name`.
+    pub name: String,
+    /// `ExchangeObjectId`; `None` for a connector that does not exist yet.
+    pub id: Option<Guid>,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why it exists.
+    pub reason: String,
+    /// Approved values; a list or text that is left out is approved as empty.
+    pub settings: BTreeMap<Property, Value>,
+    /// Values that are approved as well, for a time.
+    pub expected_changes: Vec<ExpectedChange>,
+    /// Where the connector is written.
+    pub location: Location,
+    /// Where each setting is written.
+    pub setting_locations: BTreeMap<Property, Location>,
+}
+
+/// A planned change: this value is approved too, until then.
+#[derive(Debug)]
+pub struct ExpectedChange {
+    /// The setting.
+    pub property: Property,
+    /// The other value.
+    pub value: Value,
+    /// The end of the approval.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// A rule finding that is tolerated, pinned to a value.
+#[derive(Debug)]
+pub struct Acceptance {
+    /// The rule.
+    pub rule: String,
+    /// The connector, by id, or by name where it has none yet.
+    pub connector: String,
+    /// The values that are tolerated; any other one is judged anew.
+    pub values: BTreeMap<Property, Option<Value>>,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// From when on it no longer counts.
+    pub expires: Timestamp,
+    /// Where it is written.
+    pub location: Location,
+}
+
+/// Why there is no baseline to compare with.
+#[derive(Debug, thiserror::Error)]
+pub enum BaselineError {
+    /// It cannot be verified.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It is signed, and malformed.
+    #[error("{0}")]
+    Malformed(Problems),
+    /// It is signed for another tenant.
+    #[error("{path} is the baseline of the tenant {found:?}, not of {wanted:?}")]
+    OtherTenant {
+        /// The file.
+        path: String,
+        /// The tenant in it.
+        found: String,
+        /// The tenant asked for.
+        wanted: String,
+    },
+}
+
+impl BaselineError {
+    /// How to go on.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Refused(Refusal::File(FileError::Missing(path))) => format!(
+                "write {path} and have it signed; `connguard schema baseline` shows its grammar"
+            ),
+            Self::Refused(refusal) => refusal.help(),
+            Self::Malformed(_) => "correct the file and have it signed again".to_owned(),
+            Self::OtherTenant { .. } => {
+                "restore the tenant's own baseline from a revision you trust".to_owned()
+            }
+        }
+    }
+}
+
+/// Where a tenant's baseline lies in an audit repository.
+pub fn path(tenant: &str) -> String {
+    format!("baselines/{tenant}.yaml")
+}
+
+impl Baseline {
+    /// Reads a tenant's baseline, verifies its signatures, then parses it.
+    ///
+    /// An expired baseline is returned: it gives no verdict, which the caller
+    /// must see to, but what it shows is worth knowing.
+    pub fn open(repository: &Path, tenant: &str, trust: &Trust) -> Result<Self, BaselineError> {
+        let path = path(tenant);
+        let file = SignedFile::load(repository, &path).map_err(Refusal::from)?;
+        let signers = trust.verify(Role::Baseline, &file)?;
+        let text = verify::text(&path, &file.bytes)?;
+        let approved =
+            Approved::parse(Source { path: &path, text }).map_err(BaselineError::Malformed)?;
+        if approved.tenant != tenant {
+            return Err(BaselineError::OtherTenant {
+                path,
+                found: approved.tenant,
+                wanted: tenant.to_owned(),
+            });
+        }
+        let threshold = trust.root().grant(Role::Baseline).threshold;
+        Ok(Self {
+            digest: file.digest(),
+            path,
+            signers,
+            threshold,
+            approved,
+        })
+    }
+
+    /// Who signed it.
+    pub fn signers(&self) -> &[Signer] {
+        &self.signers
+    }
+}
+
+impl Approved {
+    /// Reads a baseline's text; all mistakes at once.
+    pub fn parse(source: Source<'_>) -> Result<Self, Problems> {
+        let reader = Reader::new(source);
+        let approved = reader
+            .parse()
+            .and_then(|node| read::approved(&reader, &node));
+        reader.finish(approved)
+    }
+}
+
+impl ApprovedConnector {
+    /// An approved value; lists and texts that are left out are approved as empty.
+    pub fn setting(&self, property: Property) -> Option<Value> {
+        match property {
+            Property::Name => Some(Value::Text(self.name.clone())),
+            _ => self
+                .settings
+                .get(&property)
+                .cloned()
+                .or_else(|| Value::absent(property)),
+        }
+    }
+
+    /// Whether a value is approved: as written, or by a planned change that is still open.
+    pub fn approves(&self, property: Property, value: &Value, now: Timestamp) -> bool {
+        let planned = |change: &&ExpectedChange| {
+            change.property == property && now < change.until && change.value == *value
+        };
+        self.setting(property).as_ref() == Some(value)
+            || self.expected_changes.iter().any(|change| planned(&change))
+    }
+
+    /// The approved type.
+    pub fn connector_type(&self) -> Option<ConnectorType> {
+        match self.settings.get(&Property::ConnectorType) {
+            Some(Value::Enumeration(word)) => connector_type(&word.0),
+            _ => None,
+        }
+    }
+
+    /// How findings name the connector.
+    pub fn subject(&self) -> Subject {
+        Subject {
+            id: self.id.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// Where a setting is written, or else the connector.
+    pub fn location_of(&self, property: Property) -> &Location {
+        self.setting_locations
+            .get(&property)
+            .unwrap_or(&self.location)
+    }
+}

@@ -1,0 +1,183 @@
+//! connguard's own findings: drift, and what a run finds out about itself.
+//!
+//! They are not rules: a rule sees one state, drift compares two. No policy
+//! switches them off or changes them, and nothing accepts them.
+
+/// One of connguard's own findings, as `explain` and SARIF show it.
+#[derive(Debug)]
+pub struct BuiltIn {
+    /// Its id, never reused.
+    pub id: &'static str,
+    /// One line.
+    pub title: &'static str,
+    /// How bad it is, in words, as it may depend on the connector.
+    pub severity: &'static str,
+    /// The severity that tools which know only one are told.
+    pub usual: crate::finding::Severity,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+use crate::finding::Severity::{High, Info, Low, Medium};
+
+/// Finds one by its id.
+pub fn find(id: &str) -> Option<&'static BuiltIn> {
+    ALL.iter().find(|own| own.id == id)
+}
+
+/// The built-in finding of an id that this program uses itself.
+pub fn get(id: &'static str) -> &'static BuiltIn {
+    find(id).unwrap_or(&UNKNOWN)
+}
+
+/// Stands in for an id that is missing below, which a test excludes.
+static UNKNOWN: BuiltIn = BuiltIn {
+    id: "",
+    title: "",
+    severity: "",
+    usual: High,
+    why: "",
+    fix: "",
+};
+
+/// Every built-in finding.
+pub static ALL: &[BuiltIn] = &[
+    BuiltIn {
+        id: "drift-unknown",
+        title: "A connector is in the tenant and not approved",
+        severity: "OnPremises: critical when enabled, medium when disabled; Partner: medium",
+        usual: crate::finding::Severity::Critical,
+        why: "An inbound connector of type OnPremises lets whoever matches it send mail as the organisation. Attackers with one administrator account, or one application with the right consent, add one and send through it.",
+        fix: "Disable it at once, keep it as evidence, and find out who made it: Set-InboundConnector -Identity <id> -Enabled $false. If it is legitimate, add it to the baseline and have that signed.",
+    },
+    BuiltIn {
+        id: "drift-missing",
+        title: "An approved connector is not in the tenant",
+        severity: "OnPremises: medium; Partner: high",
+        usual: High,
+        why: "A Partner connector that is gone no longer holds spoofed mail out. An OnPremises connector that is gone is an outage, and the service may refuse to create it again.",
+        fix: "Find out who removed it. Create it again with every approved setting, disabled first; or take it out of the baseline and have that signed.",
+    },
+    BuiltIn {
+        id: "drift-widened",
+        title: "A connector trusts more, or demands less, than was approved",
+        severity: "OnPremises: critical for addresses, certificates, type, switching on and internal treatment, high for the rest; Partner: high; Enhanced Filtering: medium",
+        usual: crate::finding::Severity::Critical,
+        why: "One address slipped into an existing relay is far quieter than a new connector and opens the same door.",
+        fix: "Set the property back to the approved value and find out who changed it; or approve the new value in a new version of the baseline.",
+    },
+    BuiltIn {
+        id: "drift-narrowed",
+        title: "A connector trusts less, or demands more, than was approved",
+        severity: "low",
+        usual: Low,
+        why: "It opens nothing, but it is not what was approved, and mail may be refused that should pass.",
+        fix: "Set the property back to the approved value, or approve the new one in a new version of the baseline.",
+    },
+    BuiltIn {
+        id: "drift-recreated",
+        title: "A connector was deleted and made again under its old name",
+        severity: "high",
+        usual: High,
+        why: "Both ids are new: this is another object, which evades whatever knows connectors by name. Block status, audit trail and message traces of the old one no longer lead to it.",
+        fix: "Find out who made it again. If it is legitimate, put the new id into the baseline and have that signed.",
+    },
+    BuiltIn {
+        id: "drift-renamed",
+        title: "A connector has another name than was approved",
+        severity: "low",
+        usual: Low,
+        why: "Reports and allow-lists that go by name lose it; a misleading name hides what it does.",
+        fix: "Set the name back, or approve the new one in a new version of the baseline.",
+    },
+    BuiltIn {
+        id: "drift-changed",
+        title: "A setting without weight of its own differs from the baseline",
+        severity: "low",
+        usual: Low,
+        why: "Comment, source and cost decide nothing, but somebody changed the connector, and nobody approved that.",
+        fix: "Set it back, or approve it in a new version of the baseline.",
+    },
+    BuiltIn {
+        id: "drift-accepted-domain",
+        title: "The organization has a domain that was not approved",
+        severity: "medium",
+        usual: Medium,
+        why: "Who adds a domain to the tenant can send as that domain, and a certificate in it passes for the organisation's own.",
+        fix: "Find out who added it. Remove it from the tenant, or add it to `accepted_domains` of the baseline and have that signed.",
+    },
+    BuiltIn {
+        id: "connector-blocked",
+        title: "Microsoft has blocked a connector from sending",
+        severity: "high",
+        usual: High,
+        why: "The service blocks connectors that send spam or whose behaviour changed suddenly: a sign that it was compromised.",
+        fix: "Find out what was sent through it and who changed it. Revert it before it is unblocked: unblocking first opens the relay again.",
+    },
+    BuiltIn {
+        id: "duplicate-name",
+        title: "Two connectors have the same name",
+        severity: "medium",
+        usual: Medium,
+        why: "The service refuses such names, so the export was made while a connector was replaced, or somebody edited it. Both are judged, neither stands for the other.",
+        fix: "Export again. If both are still there, find out which one was made last.",
+    },
+    BuiltIn {
+        id: "unrecognised-property",
+        title: "The service returned a property that connguard does not know",
+        severity: "info",
+        usual: Info,
+        why: "The service adds properties without notice. It is kept in the snapshot and not judged.",
+        fix: "Look up what it does. A newer connguard may know it.",
+    },
+    BuiltIn {
+        id: "acceptance-unused",
+        title: "An acceptance tolerates nothing",
+        severity: "info",
+        usual: Info,
+        why: "Its rule does not fail on that connector with that value. A baseline must not become a list of excuses.",
+        fix: "Take it out in the next version of the baseline.",
+    },
+    BuiltIn {
+        id: "acceptance-expires-soon",
+        title: "An acceptance ends within 14 days",
+        severity: "low",
+        usual: Low,
+        why: "From then on the finding counts again.",
+        fix: "Mend what it tolerates, or have a new version of the baseline signed with a later date.",
+    },
+    BuiltIn {
+        id: "acceptance-expired",
+        title: "An acceptance has ended",
+        severity: "info",
+        usual: Info,
+        why: "It no longer counts: what it tolerated is a finding again.",
+        fix: "Mend what it tolerated, or take it out in the next version of the baseline.",
+    },
+    BuiltIn {
+        id: "root-not-pinned",
+        title: "The root of trust was not compared with a pin",
+        severity: "medium",
+        usual: Medium,
+        why: "Whoever can write to the audit repository can replace root, keys, policy and baselines together, and the run would not notice. A pin outside the repository makes it notice.",
+        fix: "Give the digest of a root that you trust in the variable CONNGUARD_ROOT or with --root.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn ids_are_unique() {
+        for (index, one) in ALL.iter().enumerate() {
+            assert!(
+                ALL.iter().skip(index + 1).all(|other| other.id != one.id),
+                "{}",
+                one.id
+            );
+        }
+    }
+}

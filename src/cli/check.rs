@@ -1,0 +1,578 @@
+//! `connguard check`: the main job, from configuration to exit code.
+
+use super::config::Tenant;
+use super::console::Console;
+use super::repository::{self, Repository};
+use super::{
+    Common, Failure, Outcome, TrustArgs, fetch, parse_fail_on, parse_report, parse_time_argument,
+};
+use crate::assessment::{self, Assessment, Case, assess};
+use crate::baseline::{Baseline, BaselineError};
+use crate::builtin;
+use crate::document::Problems;
+use crate::finding::{Finding, Location, Severity};
+use crate::policy::document::is_tenant_name;
+use crate::policy::{PolicyError, Rules};
+use crate::report::{Format, Judged, PolicySummary, Report, RootSummary, render};
+use crate::snapshot::{Organization, Snapshot};
+use crate::trust::{Refusal, root};
+use crate::verdict;
+use clap::Args;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub(super) const AFTER_HELP: &str = "\
+Exit codes:
+  0   every tenant in scope is clean
+  1   the run could not be done; the message says what and where
+  2   the command line does not fit
+  3   no verdict: nothing trustworthy to compare
+  11  open findings, the worst is low        13  the worst is high
+  12  the worst is medium                    14  the worst is critical";
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Check this tenant only; may be repeated
+    #[arg(long, value_name = "NAME")]
+    tenant: Vec<String>,
+    /// Read an exported file, or a folder of <tenant>.json files, instead of the configured source
+    #[arg(long, value_name = "PATH")]
+    from: Option<PathBuf>,
+    /// When an export that carries no time was made
+    #[arg(long, value_name = "TIME", value_parser = parse_time_argument, requires = "from")]
+    taken_at: Option<Timestamp>,
+    /// Format of standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Also write a report to a file; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_report)]
+    report: Vec<(Format, PathBuf)>,
+    /// Fail on this severity already; only stricter than the policy
+    #[arg(long, value_name = "SEVERITY", value_parser = parse_fail_on)]
+    fail_on: Option<Severity>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> Outcome {
+    let repository = Repository::find(common, &arguments.trust, console)?;
+    if repository.is_none() && arguments.from.is_none() {
+        return Err(Failure::run(
+            "there is no connguard.yaml here or in a parent folder",
+            "change to an audit repository, name one with --config, or judge an exported file with --from",
+        ));
+    }
+    let policy = repository.as_ref().and_then(Repository::verified_policy);
+    let mut alone = None;
+    let run = Run {
+        arguments,
+        console,
+        rules: repository::rules(policy, &mut alone)?,
+        fail_on: fail_on(
+            arguments.fail_on,
+            policy.map(|policy| policy.document.fail_on),
+        )?,
+        obstacles: repository
+            .as_ref()
+            .map(obstacles)
+            .unwrap_or_else(|| Obstacles::without_repository()),
+        repository: repository.as_ref(),
+        now: arguments.trust.now(),
+    };
+    if let Some(problems) = &run.obstacles.problems {
+        console.problems(problems);
+    }
+    let targets = run.targets()?;
+    let tenants = in_parallel(&targets, |target| run.judge(target));
+    let report = run.report(tenants, &targets);
+    for (format, path) in &arguments.report {
+        write_report(
+            path,
+            &anstream::adapter::strip_str(&render(&report, *format)).to_string(),
+        )?;
+    }
+    let text = render(&report, arguments.format);
+    console.result(&text)?;
+    Ok(report.conclusion.exit_code)
+}
+
+/// The flag can only make a run stricter: what is looser must be signed.
+fn fail_on(asked: Option<Severity>, signed: Option<Severity>) -> Result<Severity, Failure> {
+    let signed = signed.unwrap_or(Severity::Low);
+    match asked {
+        Some(asked) if asked > signed => Err(Failure::Usage(format!(
+            "--fail-on {asked} is looser than the policy, which fails on {signed}; change the policy and have it signed"
+        ))),
+        Some(asked) => Ok(asked),
+        None => Ok(signed),
+    }
+}
+
+fn write_report(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| {
+        Failure::run(
+            format!("cannot write {}: {error}", path.display()),
+            "name a file in a folder that exists and can be written",
+        )
+    })
+}
+
+/// Why no tenant of the repository can get a verdict.
+#[derive(Default)]
+struct Obstacles {
+    /// Documents that cannot be believed: no verdict.
+    reasons: Vec<String>,
+    /// Documents that are signed and malformed: an error.
+    failures: Vec<assessment::Failure>,
+    /// The mistakes behind them, to be shown once with their lines.
+    problems: Option<Problems>,
+}
+
+impl Obstacles {
+    fn without_repository() -> Self {
+        Self {
+            reasons: vec![
+                "there is no audit repository, so nothing says what was approved".to_owned(),
+            ],
+            ..Self::default()
+        }
+    }
+}
+
+fn obstacles(repository: &Repository) -> Obstacles {
+    let mut obstacles = Obstacles::default();
+    match &repository.trust {
+        Err(refusal) => obstacles.refused(refusal),
+        Ok(trust) if trust.is_expired() => obstacles.reasons.push(format!(
+            "{} expired at {}: have a new version signed",
+            root::PATH,
+            trust.root().header.expires
+        )),
+        Ok(_) => {}
+    }
+    match &repository.policy {
+        Some(Err(PolicyError::Refused(refusal))) => obstacles.refused(refusal),
+        Some(Err(error @ PolicyError::Malformed(problems))) => {
+            obstacles
+                .failures
+                .extend(failures_of(problems, &error.help()));
+            obstacles.problems = Some(problems.clone());
+        }
+        _ => {}
+    }
+    obstacles
+}
+
+impl Obstacles {
+    fn refused(&mut self, refusal: &Refusal) {
+        self.reasons.push(format!("{refusal} → {}", refusal.help()));
+        if let Refusal::Malformed(problems) = refusal {
+            self.problems = Some(problems.clone());
+        }
+    }
+}
+
+fn failures_of(problems: &Problems, help: &str) -> Vec<assessment::Failure> {
+    let failure = |problem: &crate::document::Problem| assessment::Failure {
+        source: problem.place(),
+        message: problem.message.clone(),
+        help: problem.help.clone().unwrap_or_else(|| help.to_owned()),
+    };
+    problems.iter().map(failure).collect()
+}
+
+/// One tenant to be judged, and where its snapshot comes from.
+struct Target<'r> {
+    name: String,
+    configured: Option<&'r Tenant>,
+    file: Option<PathBuf>,
+    /// Read already, where the file itself told which tenant it is.
+    snapshot: Option<Snapshot>,
+}
+
+struct Run<'r> {
+    arguments: &'r CheckArgs,
+    console: &'r Console,
+    repository: Option<&'r Repository>,
+    rules: &'r Rules,
+    fail_on: Severity,
+    obstacles: Obstacles,
+    now: Timestamp,
+}
+
+impl<'r> Run<'r> {
+    /// Every tenant that the policy or the configuration names: none can be left out unseen.
+    fn all_names(&self) -> BTreeSet<&'r String> {
+        let configured = self
+            .repository
+            .into_iter()
+            .flat_map(|repository| repository.config.tenants.keys());
+        let demanded = self
+            .repository
+            .and_then(Repository::verified_policy)
+            .into_iter()
+            .flat_map(|policy| policy.document.tenants.keys());
+        configured.chain(demanded).collect()
+    }
+
+    fn targets(&self) -> Result<Vec<Target<'r>>, Failure> {
+        let names = self.all_names();
+        if let Some(unknown) = self
+            .arguments
+            .tenant
+            .iter()
+            .find(|asked| self.repository.is_some() && !names.contains(asked))
+        {
+            let known: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            return Err(Failure::Usage(format!(
+                "there is no tenant {unknown:?}; there are {}",
+                known.join(", ")
+            )));
+        }
+        let asked: Vec<&String> = names
+            .into_iter()
+            .filter(|name| self.arguments.tenant.is_empty() || self.arguments.tenant.contains(name))
+            .collect();
+        match &self.arguments.from {
+            None => Ok(asked
+                .into_iter()
+                .map(|name| self.target(name, None))
+                .collect()),
+            Some(path) if path.is_dir() => self.targets_in(path, &asked),
+            Some(path) => Ok(vec![self.target_of_file(path, &asked)?]),
+        }
+    }
+
+    fn target(&self, name: &str, file: Option<PathBuf>) -> Target<'r> {
+        let configured = self
+            .repository
+            .and_then(|repository| repository.config.tenants.get(name));
+        Target {
+            name: name.to_owned(),
+            configured,
+            file,
+            snapshot: None,
+        }
+    }
+
+    /// A folder of exports: `<tenant>.json` for every tenant in scope, or, without a repository, every such file.
+    fn targets_in(&self, folder: &Path, asked: &[&String]) -> Result<Vec<Target<'r>>, Failure> {
+        let file = |name: &str| folder.join(format!("{name}.json"));
+        if self.repository.is_some() {
+            return Ok(asked
+                .iter()
+                .map(|name| self.target(name, Some(file(name))))
+                .collect());
+        }
+        let entries = std::fs::read_dir(folder).map_err(|error| {
+            Failure::run(
+                format!("cannot read {}: {error}", folder.display()),
+                "name a folder of exports",
+            )
+        })?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| {
+                entry
+                    .ok()?
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".json")
+                    .map(str::to_owned)
+            })
+            .filter(|name| is_tenant_name(name))
+            .collect();
+        names.retain(|name| {
+            self.arguments.tenant.is_empty() || self.arguments.tenant.contains(name)
+        });
+        names.sort();
+        if names.is_empty() {
+            return Err(Failure::run(
+                format!("{} holds no export", folder.display()),
+                "name a folder of <tenant>.json files, or one file",
+            ));
+        }
+        Ok(names
+            .iter()
+            .map(|name| self.target(name, Some(file(name))))
+            .collect())
+    }
+
+    /// One exported file: for the one tenant in scope, else for the one whose organization it names.
+    fn target_of_file(&self, path: &Path, asked: &[&String]) -> Result<Target<'r>, Failure> {
+        if let [only] = asked {
+            return Ok(self.target(only, Some(path.to_owned())));
+        }
+        let Ok(snapshot) = fetch::read(path, self.arguments.taken_at) else {
+            // Read again where its mistakes become findings of a tenant.
+            return Ok(self.target(
+                self.arguments
+                    .tenant
+                    .first()
+                    .map_or("export", String::as_str),
+                Some(path.to_owned()),
+            ));
+        };
+        let matching: Vec<&&String> = asked
+            .iter()
+            .filter(|name| {
+                self.repository
+                    .and_then(|repository| repository.config.tenants.get(**name))
+                    .is_some_and(|tenant| tenant.organization.confirms(&snapshot.organization))
+            })
+            .collect();
+        let name = match (matching.as_slice(), self.repository) {
+            ([only], _) => (**only).clone(),
+            (_, None) => self
+                .arguments
+                .tenant
+                .first()
+                .cloned()
+                .unwrap_or_else(|| name_of(&snapshot.organization)),
+            (_, Some(_)) => {
+                return Err(Failure::Usage(format!(
+                    "{} does not say which of the tenants it is; name it with --tenant",
+                    path.display()
+                )));
+            }
+        };
+        Ok(Target {
+            snapshot: Some(snapshot),
+            ..self.target(&name, Some(path.to_owned()))
+        })
+    }
+
+    fn judge(&self, target: &Target<'_>) -> Judged {
+        let mut assessment = self.assess(target);
+        assessment
+            .obstacles
+            .extend(self.obstacles.reasons.iter().cloned());
+        assessment
+            .errors
+            .extend(self.obstacles.failures.iter().cloned());
+        let conclusion = verdict::of_tenant(&assessment, self.fail_on);
+        Judged {
+            assessment,
+            conclusion,
+        }
+    }
+
+    fn assess(&self, target: &Target<'_>) -> Assessment {
+        let configured = target
+            .configured
+            .map(|tenant| tenant.organization.clone())
+            .unwrap_or_default();
+        let (baseline, refused) = match self.baseline(&target.name) {
+            None => (None, None),
+            Some(Ok(baseline)) => (Some(baseline), None),
+            Some(Err(error)) => (None, Some(error)),
+        };
+        let expected = baseline
+            .as_ref()
+            .map_or(&configured, |baseline| &baseline.approved.organization);
+        let mut assessment = match self.snapshot(target, expected) {
+            Ok(Some(snapshot)) => assess(&Case {
+                tenant: &target.name,
+                snapshot: &snapshot,
+                baseline: baseline.as_ref(),
+                policy: self.repository.and_then(Repository::verified_policy),
+                rules: self.rules,
+                by_operator: target.file.is_some(),
+                fail_on: self.fail_on,
+                now: self.now,
+            }),
+            Ok(None) => {
+                let mut assessment = Assessment::nothing(&target.name, expected.clone());
+                assessment.obstacles.push(format!("the policy demands a verdict on {:?}, and connguard.yaml does not say where to read it", target.name));
+                assessment
+            }
+            Err(failures) => Assessment {
+                errors: failures,
+                ..Assessment::nothing(&target.name, expected.clone())
+            },
+        };
+        match refused {
+            Some(error @ BaselineError::Malformed(_)) => {
+                let help = error.help();
+                if let BaselineError::Malformed(problems) = &error {
+                    self.console.problems(problems);
+                    assessment.errors.extend(failures_of(problems, &help));
+                }
+            }
+            Some(error) => assessment
+                .obstacles
+                .push(format!("{error} → {}", error.help())),
+            None => {}
+        }
+        if let Some(contradiction) = baseline
+            .as_ref()
+            .and_then(|baseline| baseline.approved.organization.contradiction(&configured))
+        {
+            assessment.obstacles.push(format!("connguard.yaml names another organization than the signed baseline: {contradiction}"));
+        }
+        assessment
+    }
+
+    /// The tenant's baseline; `None` where there is no verified root to verify it by.
+    fn baseline(&self, tenant: &str) -> Option<Result<Baseline, BaselineError>> {
+        let repository = self.repository?;
+        let trust = repository.trust.as_ref().ok()?;
+        Some(Baseline::open(&repository.folder, tenant, trust))
+    }
+
+    /// The tenant's snapshot, of the organization that is expected; `None` where nothing says where to read it.
+    fn snapshot(
+        &self,
+        target: &Target<'_>,
+        expected: &Organization,
+    ) -> Result<Option<Snapshot>, Vec<assessment::Failure>> {
+        let read = match (&target.snapshot, &target.file, target.configured) {
+            (Some(snapshot), _, _) => Ok(snapshot.clone()),
+            (None, Some(path), _) => fetch::read(path, self.arguments.taken_at),
+            (None, None, Some(tenant)) => {
+                let folder = self
+                    .repository
+                    .map(|repository| repository.folder.clone())
+                    .unwrap_or_default();
+                fetch::read_configured(&folder, &tenant.export)
+            }
+            (None, None, None) => return Ok(None),
+        };
+        let snapshot = read.map_err(|problems| {
+            self.console.problems(&problems);
+            failures_of(&problems, "export again")
+        })?;
+        self.console.detail(&format!(
+            "read {} connectors of {:?} from {}",
+            snapshot.records.len(),
+            target.name,
+            snapshot.origin
+        ));
+        match expected.contradiction(&snapshot.organization) {
+            None => Ok(Some(snapshot)),
+            Some(contradiction) => Err(vec![assessment::Failure {
+                source: snapshot.origin,
+                message: format!(
+                    "this is the export of another organization than {:?}: {contradiction}",
+                    target.name
+                ),
+                help:
+                    "export the right organization, or name the tenant that this export belongs to"
+                        .to_owned(),
+            }]),
+        }
+    }
+
+    fn report(&self, tenants: Vec<Judged>, targets: &[Target<'_>]) -> Report<'r> {
+        let trust = self
+            .repository
+            .and_then(|repository| repository.trust.as_ref().ok());
+        let root = trust.map(|trust| RootSummary {
+            version: trust.root().header.version,
+            digest: trust.digest(),
+            pinned: trust.is_pinned(),
+        });
+        let findings: Vec<Finding> = root
+            .iter()
+            .filter(|root| !root.pinned)
+            .map(root_not_pinned)
+            .collect();
+        let conclusions: Vec<verdict::Conclusion> =
+            tenants.iter().map(|tenant| tenant.conclusion).collect();
+        let out_of_scope = self
+            .all_names()
+            .into_iter()
+            .filter(|name| !targets.iter().any(|target| target.name == **name))
+            .cloned()
+            .collect();
+        Report {
+            now: self.now,
+            now_given: self.arguments.trust.now.is_some(),
+            fail_on: self.fail_on,
+            asked: self.arguments.tenant.clone(),
+            policy: self
+                .repository
+                .and_then(Repository::verified_policy)
+                .map(|policy| PolicySummary {
+                    version: policy.document.header.version,
+                    digest: policy.digest,
+                    signers: policy.signers().to_vec(),
+                }),
+            root,
+            rules: self.rules,
+            conclusion: verdict::of_run(&conclusions, &findings, self.fail_on),
+            findings,
+            tenants,
+            out_of_scope,
+        }
+    }
+}
+
+fn root_not_pinned(root: &RootSummary) -> Finding {
+    let own = builtin::get("root-not-pinned");
+    let location = Location {
+        path: root::PATH.to_owned(),
+        line: 1,
+        column: 1,
+    };
+    Finding {
+        message: format!(
+            "whoever can write to the repository could have replaced the root; if {} is the one you trust, pin it",
+            root.digest
+        ),
+        fix: own.fix.to_owned(),
+        ..Finding::new(own.id, Severity::Medium, own.title, location)
+    }
+}
+
+/// What a tenant is called that no repository names: the first label of its domain.
+fn name_of(organization: &Organization) -> String {
+    let label = organization
+        .domain
+        .as_deref()
+        .and_then(|domain| domain.split('.').next())
+        .unwrap_or_default()
+        .to_lowercase();
+    if is_tenant_name(&label) {
+        label
+    } else {
+        "export".to_owned()
+    }
+}
+
+/// Judges tenants on every processor. Results come in the order of the targets, whoever finishes first.
+fn in_parallel<'t>(
+    targets: &[Target<'t>],
+    judge: impl Fn(&Target<'t>) -> Judged + Sync,
+) -> Vec<Judged> {
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(targets.len().max(1));
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, Judged)>> = Mutex::new(Vec::with_capacity(targets.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(target) = targets.get(index) else {
+                        break;
+                    };
+                    let judged = judge(target);
+                    // A poisoned lock means that another worker panicked, which the scope reports.
+                    results
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .push((index, judged));
+                }
+            });
+        }
+    });
+    let mut results = results
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, judged)| judged).collect()
+}

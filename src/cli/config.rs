@@ -1,0 +1,152 @@
+//! `connguard.yaml`: where each tenant is read from. Unsigned, so nothing in it decides a verdict.
+
+use super::Failure;
+use crate::baseline::organization;
+use crate::document::{Node, Problem, Problems, Reader, Source};
+use crate::policy::document::{TENANT_NAME_HELP, is_tenant_name};
+use crate::snapshot::Organization;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+/// The file's name.
+pub const FILE_NAME: &str = "connguard.yaml";
+
+/// What the file says.
+#[derive(Debug)]
+pub struct Config {
+    /// Tenants by name.
+    pub tenants: BTreeMap<String, Tenant>,
+}
+
+/// Where one tenant is read from.
+#[derive(Debug)]
+pub struct Tenant {
+    /// Which organization it is.
+    pub organization: Organization,
+    /// The exported file, relative to the audit repository.
+    pub export: String,
+}
+
+/// Finds the configuration: the file that was named, else the one here or in the nearest parent folder.
+pub fn find(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    if let Some(path) = named {
+        return if path.is_file() {
+            Ok(Some(path.to_owned()))
+        } else {
+            Err(Failure::run(
+                format!("{} is not a file", path.display()),
+                "name the connguard.yaml of an audit repository",
+            ))
+        };
+    }
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::run(
+            format!("cannot tell the current folder: {error}"),
+            "change to a folder that exists",
+        )
+    })?;
+    Ok(here
+        .ancestors()
+        .map(|folder| folder.join(FILE_NAME))
+        .find(|path| path.is_file()))
+}
+
+impl Config {
+    /// Reads the file; all mistakes at once.
+    pub fn load(path: &Path) -> Result<Self, Failure> {
+        let shown = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let bytes = std::fs::read(path).map_err(|error| {
+            Failure::run(
+                format!("cannot read {}: {error}", path.display()),
+                "check the file and its permissions",
+            )
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            Problems::from(
+                Problem::of_file(
+                    &shown,
+                    format!(
+                        "the file is not UTF-8 after byte {}",
+                        error.utf8_error().valid_up_to()
+                    ),
+                )
+                .help("save it as UTF-8"),
+            )
+        })?;
+        Ok(Self::parse(Source {
+            path: &shown,
+            text: &text,
+        })?)
+    }
+
+    /// Reads the text of the file.
+    pub fn parse(source: Source<'_>) -> Result<Self, Problems> {
+        let reader = Reader::new(source);
+        let config = reader.parse().and_then(|node| read(&reader, &node));
+        reader.finish(config)
+    }
+}
+
+fn read(reader: &Reader<'_>, node: &Node) -> Option<Config> {
+    let mut fields = reader.fields(node, "the configuration")?;
+    fields.header("Config");
+    let tenants = fields.required("tenants").and_then(|node| {
+        reader.entries(node, "tenants by name", |reader, key, value| {
+            if !is_tenant_name(&key.name) {
+                reader.wrong(
+                    key.span.clone(),
+                    format!("{:?} is not a name for a tenant", key.name),
+                    TENANT_NAME_HELP,
+                );
+                return None;
+            }
+            read_tenant(reader, value)
+        })
+    });
+    fields.finish();
+    Some(Config {
+        tenants: tenants?.into_iter().collect(),
+    })
+}
+
+fn read_tenant(reader: &Reader<'_>, node: &Node) -> Option<Tenant> {
+    let mut fields = reader.fields(node, "a tenant")?;
+    let organization = fields
+        .required("organization")
+        .and_then(|node| organization(reader, node));
+    let export = fields.required("source").and_then(|node| {
+        let mut fields = reader.fields(node, "a source")?;
+        let export = fields
+            .required("export")
+            .and_then(|node| read_path(reader, node));
+        fields.finish();
+        export
+    });
+    fields.finish();
+    Some(Tenant {
+        organization: organization?,
+        export: export?,
+    })
+}
+
+/// The file is taken for hostile: it may name files of the repository and no others.
+fn read_path(reader: &Reader<'_>, node: &Node) -> Option<String> {
+    let text = reader.text(node)?;
+    let inside = !text.contains('\\')
+        && Path::new(&text)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+    if inside {
+        Some(text)
+    } else {
+        reader.expected(
+            node,
+            "a file inside the audit repository",
+            "write a path such as exports/contoso.json; use --from for files elsewhere",
+        )
+    }
+}

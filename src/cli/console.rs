@@ -1,0 +1,91 @@
+//! The only place that prints. Standard output holds the result; everything
+//! else goes to standard error. Both pass the filter for pipeline commands.
+
+use super::{Failure, problems};
+use crate::hostile_text::visible;
+use crate::report::pipeline;
+use anstream::{AutoStream, ColorChoice};
+use std::io::{self, Write};
+
+/// Where a command writes.
+pub(crate) struct Console {
+    choice: ColorChoice,
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Console {
+    pub fn new(color: clap::ColorChoice, quiet: bool, verbose: bool) -> Self {
+        let choice = match color {
+            clap::ColorChoice::Auto => ColorChoice::Auto,
+            clap::ColorChoice::Always => ColorChoice::Always,
+            clap::ColorChoice::Never => ColorChoice::Never,
+        };
+        Self {
+            choice,
+            quiet,
+            verbose,
+        }
+    }
+
+    /// Writes a result for people.
+    pub fn text(&self, text: &str) -> Result<(), Failure> {
+        self.result(&pipeline::defuse_text(text))
+    }
+
+    /// Writes a result as it is. A reader that has gone away, such as `head`, is no failure.
+    pub fn result(&self, text: &str) -> Result<(), Failure> {
+        let mut stream = AutoStream::new(io::stdout().lock(), self.choice);
+        match stream
+            .write_all(text.as_bytes())
+            .and_then(|()| stream.flush())
+        {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::run(
+                format!("cannot write the result: {error}"),
+                "free space or choose another place",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something beside the result.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.error_line(&format!("connguard: {}", visible(text)));
+        }
+    }
+
+    /// Says what is being done, where that was asked for.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            self.error_line(&format!("connguard: {}", visible(text)));
+        }
+    }
+
+    /// Shows mistakes in files with their places.
+    pub fn problems(&self, list: &crate::document::Problems) {
+        self.error_line(problems::render(list).trim_end());
+    }
+
+    /// Shows why the command could not be done.
+    pub fn failure(&self, failure: &Failure) {
+        match failure {
+            Failure::Usage(message) => self.error_line(&format!(
+                "error: {}\n\nFor more information, try '--help'.",
+                visible(message)
+            )),
+            Failure::Run { message, help } => self.error_line(&format!(
+                "error: {}\n  → {}",
+                visible(message),
+                visible(help)
+            )),
+            Failure::Problems(list) => self.problems(list),
+        }
+    }
+
+    /// Nothing can be done about a standard error that cannot be written.
+    fn error_line(&self, text: &str) {
+        let mut stream = AutoStream::new(io::stderr().lock(), self.choice);
+        let _ = writeln!(stream, "{}", pipeline::defuse_text(text));
+    }
+}

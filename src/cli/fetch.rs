@@ -1,0 +1,160 @@
+//! `connguard fetch`: connectors from a source, as the normalised snapshot.
+
+use super::console::Console;
+use super::{Common, Failure, Outcome, config, parse_time_argument};
+use crate::canonical;
+use crate::document::{Problem, Problems};
+use crate::report::pipeline;
+use crate::snapshot::{Completeness, Part, Snapshot};
+use crate::source::{export, script};
+use clap::Args;
+use jiff::Timestamp;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub(super) struct FetchArgs {
+    /// The tenant whose configured source is read
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    tenant: Option<String>,
+    /// Read an exported file instead
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// When an export that carries no time was made
+    #[arg(long, value_name = "TIME", value_parser = parse_time_argument, requires = "from")]
+    taken_at: Option<Timestamp>,
+    /// Print the PowerShell that exports an organization completely
+    #[arg(long, conflicts_with_all = ["tenant", "from"])]
+    script: bool,
+}
+
+pub(super) fn run(common: &Common, arguments: &FetchArgs, console: &Console) -> Outcome {
+    if arguments.script {
+        console.result(script::TEXT)?;
+        return Ok(0);
+    }
+    let snapshot = match &arguments.from {
+        Some(path) => read(path, arguments.taken_at)?,
+        None => read_tenant(common, arguments.tenant.as_deref())?,
+    };
+    console.result(&pipeline::defuse_json(&canonical::to_string(
+        &snapshot.to_json(),
+    )))?;
+    let taken_at = snapshot.taken_at.map_or_else(
+        || "the export does not say when it was taken".to_owned(),
+        |time| format!("taken {time}"),
+    );
+    console.note(&format!(
+        "{} connectors, {}; {taken_at}",
+        snapshot.records.len(),
+        snapshot.digest()
+    ));
+    match snapshot.completeness(Part::InboundConnectors) {
+        Completeness::Complete | Completeness::Assumed => Ok(0),
+        incomplete => {
+            console.note(&format!(
+                "the connectors were not read completely: {}",
+                incomplete.words()
+            ));
+            Ok(3)
+        }
+    }
+}
+
+fn read_tenant(common: &Common, asked: Option<&str>) -> Result<Snapshot, Failure> {
+    let path = config::find(common.config.as_deref())?;
+    let path = path.ok_or_else(|| {
+        Failure::run(
+            "there is no connguard.yaml here or in a parent folder",
+            "change to an audit repository, or read an exported file with --from",
+        )
+    })?;
+    let config = config::Config::load(&path)?;
+    let names: Vec<&str> = config.tenants.keys().map(String::as_str).collect();
+    let name = match (asked, names.as_slice()) {
+        (Some(name), _) => name,
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(Failure::Usage(format!(
+                "name one tenant with --tenant; there are {}",
+                names.join(", ")
+            )));
+        }
+    };
+    let tenant = config.tenants.get(name).ok_or_else(|| {
+        Failure::Usage(format!(
+            "there is no tenant {name:?}; there are {}",
+            names.join(", ")
+        ))
+    })?;
+    Ok(read_configured(
+        path.parent().unwrap_or(Path::new("")),
+        &tenant.export,
+    )?)
+}
+
+/// Reads an export that the operator named. `taken_at` is for exports that carry no time of their own.
+pub(super) fn read(path: &Path, taken_at: Option<Timestamp>) -> Result<Snapshot, Problems> {
+    let shown = shown(path);
+    let mut snapshot = export::read(&shown, &bytes(path, &shown)?)?;
+    match (snapshot.taken_at, taken_at) {
+        (Some(own), Some(given)) if own != given => {
+            return Err(Problem::of_file(
+                shown,
+                format!("the export says that it was taken at {own}, and --taken-at says {given}"),
+            )
+            .help("leave --taken-at out: it is for exports that carry no time")
+            .into());
+        }
+        (own, given) => snapshot.taken_at = own.or(given),
+    }
+    Ok(snapshot)
+}
+
+/// Reads an export that the configuration names, below the audit repository and never through a link.
+pub(super) fn read_configured(folder: &Path, path: &str) -> Result<Snapshot, Problems> {
+    let mut place = folder.to_owned();
+    for part in Path::new(path).components() {
+        place.push(part);
+        if std::fs::symlink_metadata(&place).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(Problem::of_file(
+                path,
+                "the file lies behind a link, which may lead out of the audit repository",
+            )
+            .help("put the file itself there, or name it with --from")
+            .into());
+        }
+    }
+    export::read(path, &bytes(&place, path)?)
+}
+
+fn bytes(path: &Path, shown: &str) -> Result<Vec<u8>, Problems> {
+    let problem = |message: String| {
+        Problems::from(
+            Problem::of_file(shown, message).help("name an exported file that can be read"),
+        )
+    };
+    let metadata = std::fs::metadata(path)
+        .map_err(|error| problem(format!("cannot read the export: {error}")))?;
+    if !metadata.is_file() {
+        return Err(problem("this is not a file".to_owned()));
+    }
+    if metadata.len() > export::LARGEST_EXPORT {
+        return Err(problem(format!(
+            "the export is larger than {} MiB",
+            export::LARGEST_EXPORT >> 20
+        )));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    let file = std::fs::File::open(path)
+        .map_err(|error| problem(format!("cannot read the export: {error}")))?;
+    file.take(export::LARGEST_EXPORT)
+        .read_to_end(&mut bytes)
+        .map_err(|error| problem(format!("cannot read the export: {error}")))?;
+    Ok(bytes)
+}
+
+/// The path as the user gave it, with `/`.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
+}

@@ -1,0 +1,218 @@
+//! One file per subcommand: arguments → settings → calls; and how errors are shown.
+
+mod check;
+mod config;
+mod console;
+mod explain;
+mod fetch;
+mod policy;
+mod problems;
+mod reference;
+mod repository;
+
+use crate::digest::Digest;
+use crate::document::time::parse_time;
+use crate::finding::Severity;
+use crate::report::Format;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use console::Console;
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Policy-as-code auditor for Exchange Online inbound connectors.
+///
+/// Compares an organization's inbound connectors with a baseline that enough
+/// people signed, judges them by rules, says in words who may send mail who
+/// could not before, and fails when somebody should look.
+#[derive(Debug, Parser)]
+#[command(
+    name = "connguard",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// Configuration of the audit repository [default: connguard.yaml here or in a parent folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = clap::ColorChoice::Auto)]
+    color: clap::ColorChoice,
+    /// Print the result and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Also say what is read and verified
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compare connectors with the signed baseline under the policy
+    #[command(after_help = check::AFTER_HELP)]
+    Check(check::CheckArgs),
+    /// Read connectors and print the normalised snapshot; writes nothing
+    Fetch(fetch::FetchArgs),
+    /// Work with the rules in force
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Explain a rule or one of connguard's own findings
+    Explain {
+        /// Its id, as findings show it
+        rule: String,
+    },
+    /// Print the JSON Schema of a kind of document
+    Schema {
+        /// The kind
+        kind: reference::SchemaKind,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// How a command ends when nothing worse happened.
+type Outcome = Result<u8, Failure>;
+
+/// Why a command could not be done.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command line asks for something that does not fit: exit 2.
+    Usage(String),
+    /// Reading, writing or understanding something failed: exit 1.
+    Run {
+        /// What went wrong, and where.
+        message: String,
+        /// How to go on.
+        help: String,
+    },
+    /// Mistakes in files, each with its place: exit 1.
+    Problems(crate::document::Problems),
+}
+
+impl Failure {
+    fn run(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Run {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Run { .. } | Self::Problems(_) => 1,
+        }
+    }
+}
+
+impl From<crate::document::Problems> for Failure {
+    fn from(problems: crate::document::Problems) -> Self {
+        Self::Problems(problems)
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(cli.common.color, cli.common.quiet, cli.common.verbose);
+    match run(&cli, &console) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            console.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: &Cli, console: &Console) -> Outcome {
+    match &cli.command {
+        Command::Check(arguments) => check::run(&cli.common, arguments, console),
+        Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),
+        Command::Policy(command) => policy::run(&cli.common, command, console),
+        Command::Explain { rule } => explain::run(&cli.common, rule, console),
+        Command::Schema { kind } => reference::schema(*kind, console),
+        Command::Completions { shell } => {
+            reference::completions(&mut Cli::command(), *shell, console)
+        }
+        Command::Man => reference::man(Cli::command(), console),
+    }
+}
+
+/// The time of the run and the root that is trusted.
+#[derive(Debug, Args)]
+struct TrustArgs {
+    /// Digest of a root to trust [default: the variable CONNGUARD_ROOT]
+    #[arg(long, value_name = "sha256:DIGEST", value_parser = parse_pin)]
+    root: Option<Digest>,
+    /// Judge as at this time instead of now; the report says so
+    #[arg(long, value_name = "TIME", value_parser = parse_time_argument)]
+    now: Option<Timestamp>,
+}
+
+impl TrustArgs {
+    /// The pin from the command line or the environment; set but empty is a mistake, not "none".
+    fn pin(&self) -> Result<Option<Digest>, Failure> {
+        if self.root.is_some() {
+            return Ok(self.root);
+        }
+        let Some(value) = std::env::var_os("CONNGUARD_ROOT") else {
+            return Ok(None);
+        };
+        let text = value.to_string_lossy();
+        parse_pin(&text).map(Some).map_err(|reason| {
+            Failure::Usage(format!(
+                "the variable CONNGUARD_ROOT is set to {text:?}: {reason}"
+            ))
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now.unwrap_or_else(Timestamp::now)
+    }
+}
+
+fn parse_pin(text: &str) -> Result<Digest, String> {
+    Digest::parse(text).ok_or_else(|| {
+        "a pin is `sha256:` and 64 hexadecimal digits, the digest of trust/root.yaml".to_owned()
+    })
+}
+
+fn parse_time_argument(text: &str) -> Result<Timestamp, String> {
+    parse_time(text)
+        .ok_or_else(|| "write a time with offset, such as 2026-11-20T09:00:00Z".to_owned())
+}
+
+fn parse_fail_on(text: &str) -> Result<Severity, String> {
+    match Severity::parse(text) {
+        Some(Severity::Info) | None => Err("one of low, medium, high, critical".to_owned()),
+        Some(severity) => Ok(severity),
+    }
+}
+
+/// `--report FORMAT=FILE`
+fn parse_report(text: &str) -> Result<(Format, PathBuf), String> {
+    let (format, file) = text
+        .split_once('=')
+        .ok_or_else(|| "write FORMAT=FILE, such as sarif=connguard.sarif".to_owned())?;
+    let format = <Format as clap::ValueEnum>::from_str(format, false)
+        .map_err(|_| format!("there is no format {format:?}: one of human, json, sarif"))?;
+    if file.is_empty() {
+        return Err("name a file after the `=`".to_owned());
+    }
+    Ok((format, PathBuf::from(file)))
+}

@@ -1,0 +1,250 @@
+//! The value of a setting in its normal form.
+//!
+//! Everything that makes two spellings of one value equal is decided here,
+//! once: whatever reads a setting (an export, a baseline, a rule) hands over
+//! what it found as [`Raw`], and gets back a [`Value`] that can be compared.
+//!
+//! `null`, `""`, `[]` and absent are one value for lists and texts. A missing
+//! boolean or enumeration is unknown, and has no value at all.
+
+use super::address::AddressSet;
+use super::certificate::CertificateName;
+use super::domain::DomainSet;
+use super::names::NameSet;
+use super::property::{Kind, Property};
+use serde_json::Value as Json;
+
+/// A value as it was found, before anything is known about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Raw {
+    /// `null`, or not there.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number, as written.
+    Number(String),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Self>),
+    /// An object, which no setting is.
+    Object,
+}
+
+impl Raw {
+    /// Names what was found, for error messages.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Boolean(value) => value.to_string(),
+            Self::Number(text) => format!("the number {text}"),
+            Self::Text(text) => format!("the text {text:?}"),
+            Self::List(items) => format!("a list of {}", items.len()),
+            Self::Object => "an object".to_owned(),
+        }
+    }
+}
+
+/// Why a raw value is not a value of its property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueError {
+    /// What was expected and what was found.
+    pub message: String,
+    /// How to go on.
+    pub help: Option<String>,
+}
+
+/// The value of a setting in its normal form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// True or false.
+    Boolean(bool),
+    /// A word, in the spelling found.
+    Enumeration(Word),
+    /// Free text, `""` when empty.
+    Text(String),
+    /// A certificate name, if there is one.
+    Certificate(Option<CertificateName>),
+    /// Addresses.
+    Addresses(AddressSet),
+    /// Domain patterns.
+    Domains(DomainSet),
+    /// Names or references.
+    Names(NameSet),
+}
+
+/// A word that is compared without case and shown as found.
+#[derive(Clone, Debug)]
+pub struct Word(pub String);
+
+impl PartialEq for Word {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Word {}
+
+impl Value {
+    /// The normal form of a raw value; `None` when a boolean or enumeration is absent.
+    ///
+    /// Malformed elements of lists are kept: the tenant's own data is never
+    /// refused for what it says, only for what cannot be read.
+    pub fn read(property: Property, raw: &Raw) -> Result<Option<Self>, ValueError> {
+        let value = match (property.kind(), raw) {
+            (Kind::Boolean | Kind::Enumeration, Raw::Null) => return Ok(None),
+            (Kind::Boolean, Raw::Boolean(value)) => Self::Boolean(*value),
+            (Kind::Enumeration, Raw::Text(text)) => match whole(property, text)?.trim() {
+                "" => return Ok(None),
+                word => Self::Enumeration(Word(word.to_owned())),
+            },
+            (Kind::Text, Raw::Null) => Self::Text(String::new()),
+            (Kind::Text, Raw::Text(text)) => Self::Text(text.clone()),
+            (Kind::Certificate, Raw::Null) => Self::Certificate(None),
+            (Kind::Certificate, Raw::Text(text)) => {
+                let text = whole(property, text)?;
+                Self::Certificate((!text.trim().is_empty()).then(|| CertificateName::parse(text)))
+            }
+            (kind, Raw::Null | Raw::List(_) | Raw::Text(_)) if kind.is_list() => {
+                Self::list(property, &elements(property, raw)?)
+            }
+            _ => return Err(mismatch(property, raw)),
+        };
+        Ok(Some(value))
+    }
+
+    fn list(property: Property, items: &[&str]) -> Self {
+        let items = items.iter().copied();
+        match property.kind() {
+            Kind::Addresses => Self::Addresses(AddressSet::from_entries(items)),
+            Kind::Domains => Self::Domains(DomainSet::from_entries(items)),
+            Kind::References => Self::Names(NameSet::from_references(items)),
+            _ => Self::Names(NameSet::from_entries(items)),
+        }
+    }
+
+    /// What absence of the setting means: empty for lists and texts, unknown (`None`) for the rest.
+    pub fn absent(property: Property) -> Option<Self> {
+        Self::read(property, &Raw::Null).ok().flatten()
+    }
+
+    /// Whether it is one of `null`, `""` and `[]`.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Boolean(_) | Self::Enumeration(_) => false,
+            Self::Text(text) => text.is_empty(),
+            Self::Certificate(name) => name.is_none(),
+            Self::Addresses(set) => set.is_empty(),
+            Self::Domains(set) => set.is_empty(),
+            Self::Names(set) => set.is_empty(),
+        }
+    }
+
+    /// The canonical elements: those of a list, or the value itself as the only one.
+    pub fn elements(&self) -> Vec<String> {
+        match self {
+            Self::Boolean(value) => vec![value.to_string()],
+            Self::Enumeration(word) => vec![word.0.clone()],
+            Self::Text(text) if text.is_empty() => Vec::new(),
+            Self::Text(text) => vec![text.clone()],
+            Self::Certificate(name) => name.iter().map(ToString::to_string).collect(),
+            Self::Addresses(set) => set.entries().map(str::to_owned).collect(),
+            Self::Domains(set) => set.entries(),
+            Self::Names(set) => set.keys().map(str::to_owned).collect(),
+        }
+    }
+
+    /// The canonical JSON of the value, the same for every spelling of it.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Boolean(value) => Json::Bool(*value),
+            Self::Certificate(None) => Json::Null,
+            Self::Text(text) => Json::String(text.clone()),
+            Self::Enumeration(word) => Json::String(word.0.clone()),
+            Self::Certificate(Some(name)) => Json::String(name.to_string()),
+            Self::Addresses(_) | Self::Domains(_) | Self::Names(_) => Json::from(self.elements()),
+        }
+    }
+}
+
+/// The texts of a list, or of a single text that an old export joined with spaces.
+fn elements<'a>(property: Property, raw: &'a Raw) -> Result<Vec<&'a str>, ValueError> {
+    let items = match raw {
+        Raw::List(items) => items
+            .iter()
+            .map(|item| match item {
+                Raw::Text(text) => whole(property, text),
+                other => Err(ValueError {
+                    message: format!(
+                        "`{}` holds {} where a text belongs",
+                        property.name(),
+                        other.describe()
+                    ),
+                    help: Some(format!("expected {}", property.kind().expected())),
+                }),
+            })
+            .collect::<Result<Vec<_>, _>>()?,
+        Raw::Text(text) => joined(property, whole(property, text)?)?,
+        _ => Vec::new(),
+    };
+    Ok(items
+        .into_iter()
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .collect())
+}
+
+fn joined(property: Property, text: &str) -> Result<Vec<&str>, ValueError> {
+    // A reference may be a path with spaces in it, so one text cannot be taken apart.
+    if property.kind() == Kind::References && text.trim().contains(char::is_whitespace) {
+        return Err(ValueError {
+            message: format!("`{}` is one text with spaces in it, so its elements cannot be told apart", property.name()),
+            help: Some("export with `ConvertTo-Json -Depth 4`, or with the script from `connguard fetch --script`".to_owned()),
+        });
+    }
+    Ok(text.split_whitespace().collect())
+}
+
+/// Refuses what PowerShell writes instead of a value: a type name or a cut-off list.
+fn whole(property: Property, text: &str) -> Result<&str, ValueError> {
+    let trimmed = text.trim();
+    let type_name = ["System.", "Microsoft.Exchange.", "Deserialized."]
+        .iter()
+        .any(|prefix| trimmed.starts_with(prefix))
+        && (trimmed.ends_with("[]")
+            || trimmed.ends_with(']')
+            || trimmed.contains('`')
+            || !trimmed.contains(' '))
+        && property.kind() != Kind::References;
+    if type_name {
+        return Err(ValueError {
+            message: format!("`{}` holds the name of a type, {trimmed:?}, instead of a value", property.name()),
+            help: Some("PowerShell cut nested values off: export with `ConvertTo-Json -Depth 4`, or with the script from `connguard fetch --script`".to_owned()),
+        });
+    }
+    if trimmed.ends_with("...") || trimmed.ends_with('…') {
+        return Err(ValueError {
+            message: format!("`{}` is cut off: {trimmed:?}", property.name()),
+            help: Some("set `$FormatEnumerationLimit = -1` and export with `ConvertTo-Json -Depth 4`, or use the script from `connguard fetch --script`".to_owned()),
+        });
+    }
+    Ok(text)
+}
+
+fn mismatch(property: Property, raw: &Raw) -> ValueError {
+    let help = match (property.kind(), raw) {
+        (Kind::Enumeration, Raw::Number(_)) => {
+            Some("export enumerations by name: `ConvertTo-Json -EnumsAsStrings`".to_owned())
+        }
+        _ => None,
+    };
+    ValueError {
+        message: format!(
+            "`{}` must be {}, not {}",
+            property.name(),
+            property.kind().expected(),
+            raw.describe()
+        ),
+        help,
+    }
+}

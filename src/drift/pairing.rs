@@ -1,0 +1,87 @@
+//! Which approved connector is which record.
+//!
+//! By id first; then by name, once for connectors that have no id to go by, and
+//! once for those whose ids are new: deleted and made again. Two connectors of
+//! one name are never merged: each record and each approved connector is paired once.
+
+use crate::baseline::ApprovedConnector;
+use crate::snapshot::Record;
+use std::collections::HashMap;
+
+/// The approved connector that a record is.
+pub struct Pairing<'a> {
+    /// The approved connector.
+    pub approved: &'a ApprovedConnector,
+    /// Whether it is another object under the old name.
+    pub recreated: bool,
+}
+
+/// All pairs.
+pub struct Pairs<'a> {
+    /// For each record, by position.
+    pub of_records: Vec<Option<Pairing<'a>>>,
+    /// Approved connectors without a record.
+    pub missing: Vec<&'a ApprovedConnector>,
+}
+
+/// Pairs approved connectors with records.
+pub fn pair<'a>(approved: &'a [ApprovedConnector], records: &[Record]) -> Pairs<'a> {
+    let mut of_records: Vec<Option<Pairing<'a>>> = records.iter().map(|_| None).collect();
+    let mut left: Vec<&ApprovedConnector> = Vec::new();
+    let mut by_id: HashMap<&str, usize> = HashMap::new();
+    for (index, record) in records.iter().enumerate() {
+        // ExchangeObjectId last, so that it wins over another record's equal Guid.
+        for id in [&record.connector.guid, &record.connector.exchange_object_id]
+            .into_iter()
+            .flatten()
+        {
+            by_id.insert(id, index);
+        }
+    }
+    for connector in approved {
+        let found = connector
+            .id
+            .as_deref()
+            .and_then(|id| by_id.get(id))
+            .and_then(|&index| of_records.get_mut(index))
+            .filter(|slot| slot.is_none());
+        match found {
+            Some(slot) => {
+                *slot = Some(Pairing {
+                    approved: connector,
+                    recreated: false,
+                })
+            }
+            None => left.push(connector),
+        }
+    }
+    let missing = left
+        .into_iter()
+        .filter(|connector| !pair_by_name(connector, records, &mut of_records))
+        .collect();
+    Pairs {
+        of_records,
+        missing,
+    }
+}
+
+fn pair_by_name<'a>(
+    connector: &'a ApprovedConnector,
+    records: &[Record],
+    of_records: &mut [Option<Pairing<'a>>],
+) -> bool {
+    let name = connector.name.to_lowercase();
+    let free = records
+        .iter()
+        .zip(of_records)
+        .find(|(record, slot)| slot.is_none() && record.connector.name.to_lowercase() == name);
+    let Some((record, slot)) = free else {
+        return false;
+    };
+    let recreated = connector.id.is_some() && record.connector.id().is_some();
+    *slot = Some(Pairing {
+        approved: connector,
+        recreated,
+    });
+    true
+}

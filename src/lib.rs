@@ -1,0 +1,42 @@
+//! connguard compares the inbound connectors of an Exchange Online organization
+//! with what enough people signed, and says what the difference means.
+//!
+//! Data moves one way:
+//!
+//! ```text
+//! source ──► snapshot ──► drift ◄── baseline (verified)
+//!                │          │
+//!                └──────► policy ──► assessment ──► verdict ──► exit code
+//!                                        └──────► report (human, JSON, SARIF)
+//! ```
+//!
+//! Modules stand here in reading order: each may use those above it and none
+//! below. `tests/architecture.rs` holds them to it.
+
+pub mod canonical;
+pub mod digest;
+pub mod finding;
+pub mod hostile_text;
+
+pub mod connector;
+
+pub mod document;
+pub mod lists;
+
+pub mod snapshot;
+pub mod trust;
+
+pub mod baseline;
+
+pub mod builtin;
+pub mod drift;
+pub mod policy;
+pub mod source;
+
+pub mod assessment;
+pub mod verdict;
+
+pub mod report;
+pub mod schema;
+
+pub mod cli;

@@ -1,0 +1,507 @@
+//! The report for an administrator at three in the morning: what is wrong
+//! first, before and after of just what differs, in words, how to mend it,
+//! where it is written, and what was and was not looked at.
+
+use super::{Judged, Report};
+use crate::document::time::words;
+use crate::finding::{Direction, Finding, Severity, Status, Subject};
+use crate::hostile_text::visible;
+use crate::verdict::Verdict;
+use owo_colors::{OwoColorize as _, Style};
+use serde_json::{Map, Value};
+use similar::{ChangeTag, TextDiff};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Lines are wrapped at this many characters.
+const WIDTH: usize = 100;
+
+/// Renders the report with terminal styles.
+pub fn render(report: &Report<'_>) -> String {
+    let mut page = Page::default();
+    for tenant in worst_first(report) {
+        page.tenant(tenant);
+    }
+    if !report.findings.is_empty() {
+        page.line(0, &"this run".bold().to_string());
+        for finding in &report.findings {
+            page.finding(2, finding);
+        }
+        page.blank();
+    }
+    page.summary(report);
+    page.text
+}
+
+/// Tenants that need somebody come first, those of one kind by name.
+fn worst_first<'r>(report: &'r Report<'_>) -> Vec<&'r Judged> {
+    let rank = |tenant: &&Judged| {
+        let code = tenant.conclusion.exit_code;
+        [14, 13, 1, 3, 12, 11, 0]
+            .iter()
+            .position(|&known| known == code)
+    };
+    let mut tenants: Vec<&Judged> = report.tenants.iter().collect();
+    tenants.sort_by_key(|tenant| (rank(tenant), tenant.assessment.tenant.clone()));
+    tenants
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, indent: usize, text: &str) {
+        let _ = writeln!(self.text, "{:indent$}{text}", "");
+    }
+
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A word in the margin, then text wrapped beside it.
+    fn labelled(
+        &mut self,
+        indent: usize,
+        label: &str,
+        style: Style,
+        label_width: usize,
+        text: &str,
+    ) {
+        let left = indent + label_width;
+        for (index, line) in wrap(text, WIDTH.saturating_sub(left))
+            .into_iter()
+            .enumerate()
+        {
+            let shown = if index == 0 { label } else { "" };
+            let padding = label_width.saturating_sub(shown.chars().count());
+            let _ = writeln!(
+                self.text,
+                "{:indent$}{}{:padding$}{line}",
+                "",
+                shown.style(style),
+                ""
+            );
+        }
+    }
+
+    fn tenant(&mut self, tenant: &Judged) {
+        let assessment = &tenant.assessment;
+        let domain = assessment
+            .organization
+            .domain
+            .as_deref()
+            .unwrap_or("organization not known");
+        self.line(
+            0,
+            &format!(
+                "{}  {}  {}",
+                visible(&assessment.tenant).bold(),
+                verdict(tenant),
+                visible(domain).dimmed()
+            ),
+        );
+        self.origin(tenant);
+        self.blank();
+        for failure in &assessment.errors {
+            self.labelled(
+                2,
+                "error",
+                Style::new().red().bold(),
+                13,
+                &format!(
+                    "{}: {}",
+                    visible(&failure.source),
+                    visible(&failure.message)
+                ),
+            );
+            self.labelled(
+                2,
+                "",
+                Style::new(),
+                13,
+                &format!("→ {}", visible(&failure.help)),
+            );
+        }
+        for obstacle in &assessment.obstacles {
+            self.labelled(
+                2,
+                "no verdict",
+                Style::new().yellow().bold(),
+                13,
+                &visible(obstacle),
+            );
+        }
+        if !assessment.errors.is_empty() || !assessment.obstacles.is_empty() {
+            self.blank();
+        }
+        for (connector, findings) in by_connector(&assessment.findings) {
+            self.connector(connector, &findings);
+        }
+        self.coverage(tenant);
+        self.blank();
+    }
+
+    fn origin(&mut self, tenant: &Judged) {
+        let assessment = &tenant.assessment;
+        if let Some(snapshot) = &assessment.snapshot {
+            let age = match (snapshot.taken_at, snapshot.age) {
+                (Some(time), Some(age)) => format!("taken {time}, {} ago", words(age)),
+                _ => "taken at an unknown time".to_owned(),
+            };
+            let asked = if snapshot.by_operator {
+                " (named on the command line)"
+            } else {
+                ""
+            };
+            self.labelled(
+                2,
+                "snapshot",
+                Style::new().dimmed(),
+                13,
+                &format!("{}{asked}, {age}", visible(&snapshot.origin)),
+            );
+            let parts: Vec<String> = snapshot
+                .complete
+                .iter()
+                .map(|(part, state)| format!("{} {}", part.name(), visible(&state.words())))
+                .collect();
+            self.labelled(2, "", Style::new(), 13, &parts.join("; "));
+        }
+        if let Some(baseline) = &assessment.baseline {
+            let signers: Vec<&str> = baseline
+                .signers
+                .iter()
+                .map(|signer| signer.principal.as_str())
+                .collect();
+            let text = format!(
+                "{} version {}, signed by {} ({} needed), valid until {}",
+                baseline.path,
+                baseline.version,
+                signers.join(", "),
+                baseline.threshold,
+                baseline.expires
+            );
+            self.labelled(2, "baseline", Style::new().dimmed(), 13, &visible(&text));
+        }
+    }
+
+    fn connector(&mut self, connector: Option<&Subject>, findings: &[&Finding]) {
+        match connector {
+            Some(connector) => {
+                let id = connector.id.as_deref().unwrap_or("no id");
+                self.line(
+                    2,
+                    &format!("{} {}", quoted(&connector.name).bold(), id.dimmed()),
+                );
+            }
+            None => self.line(2, &"the tenant as a whole".bold().to_string()),
+        }
+        self.difference(findings);
+        for finding in findings {
+            self.finding(4, finding);
+        }
+        self.blank();
+    }
+
+    /// Before and after of the settings that differ, element by element.
+    fn difference(&mut self, findings: &[&Finding]) {
+        let mut before = String::new();
+        let mut after = String::new();
+        for finding in findings
+            .iter()
+            .filter(|finding| finding.rule.starts_with("drift-"))
+        {
+            list_values(
+                &mut before,
+                finding.property.as_deref(),
+                finding.expected.as_ref(),
+            );
+            list_values(
+                &mut after,
+                finding.property.as_deref(),
+                finding.actual.as_ref(),
+            );
+        }
+        for change in TextDiff::from_lines(before.as_str(), after.as_str()).iter_all_changes() {
+            let line = change.value().trim_end_matches('\n');
+            let shown = match change.tag() {
+                ChangeTag::Delete => format!("- {line}").red().to_string(),
+                ChangeTag::Insert => format!("+ {line}").green().to_string(),
+                ChangeTag::Equal => format!("  {line}"),
+            };
+            self.line(6, &shown);
+        }
+    }
+
+    fn finding(&mut self, indent: usize, finding: &Finding) {
+        let (label, style) = match finding.status {
+            Status::Open => (finding.severity.name(), severity_style(finding.severity)),
+            Status::Accepted => ("accepted", Style::new().dimmed()),
+        };
+        let property = finding
+            .property
+            .as_deref()
+            .filter(|property| !finding.message.contains(property))
+            .map(|property| format!("{}: ", visible(property)))
+            .unwrap_or_default();
+        let direction = match finding.direction {
+            Some(Direction::Widens) => " [widens trust]",
+            Some(Direction::Narrows) => " [narrows trust]",
+            Some(Direction::Neutral) | None => "",
+        };
+        self.labelled(
+            indent,
+            label,
+            style,
+            11,
+            &format!(
+                "{}: {property}{}{direction}",
+                finding.rule,
+                visible(&finding.message)
+            ),
+        );
+        if finding.status == Status::Open {
+            self.labelled(
+                indent + 11,
+                "",
+                Style::new(),
+                0,
+                &format!("→ {}", visible(&finding.fix)),
+            );
+        }
+        let places: Vec<String> = finding
+            .locations
+            .iter()
+            .map(|location| visible(&location.to_string()))
+            .collect();
+        self.labelled(
+            indent + 11,
+            "at ",
+            Style::new().dimmed(),
+            3,
+            &places.join(", "),
+        );
+    }
+
+    fn coverage(&mut self, tenant: &Judged) {
+        let coverage = &tenant.assessment.coverage;
+        if tenant.assessment.snapshot.is_none() {
+            return;
+        }
+        let compared = format!(
+            "{} connectors; {} settings compared, {} properties left aside with a reason, {} not compared, {} not recognised",
+            coverage.connectors,
+            coverage.properties_compared,
+            coverage.properties_ignored,
+            coverage.not_compared.len(),
+            coverage.unrecognised.len()
+        );
+        self.labelled(2, "looked at", Style::new().dimmed(), 13, &compared);
+        let rules = format!(
+            "{} passed, {} failed, {} accepted, {} not applicable, {} not evaluated",
+            coverage.rules_passed,
+            coverage.rules_failed,
+            coverage.rules_accepted,
+            coverage.rules_not_applicable,
+            coverage.rules_not_evaluated.len()
+        );
+        self.labelled(2, "rules", Style::new().dimmed(), 13, &rules);
+        for entry in &coverage.rules_not_evaluated {
+            let text = format!(
+                "{} on {}: {}",
+                entry.rule,
+                quoted(&entry.connector),
+                visible(&entry.reason)
+            );
+            self.labelled(2, "not judged", Style::new().yellow(), 13, &text);
+        }
+    }
+
+    fn summary(&mut self, report: &Report<'_>) {
+        let count = |verdict: Verdict| report.count(verdict);
+        let tenants = format!(
+            "{}: {} clean, {} drift, {} not compared, {} error{}",
+            counted(report.tenants.len(), "tenant"),
+            count(Verdict::Clean),
+            count(Verdict::Drift),
+            count(Verdict::NotCompared),
+            count(Verdict::Error),
+            if report.out_of_scope.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    "; out of scope: {}",
+                    visible(&report.out_of_scope.join(", "))
+                )
+            }
+        );
+        self.line(0, &tenants.bold().to_string());
+        let root = report.root.as_ref().map_or_else(
+            || "no verified root".to_owned(),
+            |root| {
+                format!(
+                    "root version {} ({})",
+                    root.version,
+                    if root.pinned { "pinned" } else { "not pinned" }
+                )
+            },
+        );
+        let policy = report.policy.as_ref().map_or_else(
+            || "no verified policy, compiled-in rules only".to_owned(),
+            |policy| format!("policy version {}", policy.version),
+        );
+        let now = if report.now_given {
+            format!("; time given as {}", report.now)
+        } else {
+            String::new()
+        };
+        self.line(0, &format!("{root}; {policy}; rollback not checked, as this run remembers no earlier versions; fails on {}{now}", report.fail_on).dimmed().to_string());
+        self.line(
+            0,
+            &format!(
+                "exit {}  {}",
+                report.conclusion.exit_code,
+                report.conclusion.verdict.name()
+            ),
+        );
+    }
+}
+
+fn verdict(tenant: &Judged) -> String {
+    let worst = tenant
+        .assessment
+        .open()
+        .map(|finding| finding.severity)
+        .filter(|severity| *severity > Severity::Info)
+        .max();
+    let word = tenant.conclusion.verdict.name().to_uppercase();
+    let style = match (tenant.conclusion.verdict, worst) {
+        (Verdict::Clean, _) => Style::new().green().bold(),
+        (_, Some(severity)) => severity_style(severity),
+        _ => Style::new().yellow().bold(),
+    };
+    match worst {
+        Some(severity) => format!("{}", format!("{word} ({severity})").style(style)),
+        None => format!("{}", word.style(style)),
+    }
+}
+
+fn severity_style(severity: Severity) -> Style {
+    match severity {
+        Severity::Critical => Style::new().white().on_red().bold(),
+        Severity::High => Style::new().red().bold(),
+        Severity::Medium => Style::new().yellow().bold(),
+        Severity::Low => Style::new().cyan(),
+        Severity::Info => Style::new().dimmed(),
+    }
+}
+
+/// Findings by connector, the connector with the worst first.
+fn by_connector(findings: &[Finding]) -> Vec<(Option<&Subject>, Vec<&Finding>)> {
+    let mut groups: BTreeMap<Option<&Subject>, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        groups
+            .entry(finding.connector.as_ref())
+            .or_default()
+            .push(finding);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    let worst = |findings: &[&Finding]| {
+        findings
+            .iter()
+            .map(|finding| (finding.status == Status::Open, finding.severity))
+            .max()
+    };
+    groups.sort_by(|one, two| {
+        worst(&two.1)
+            .cmp(&worst(&one.1))
+            .then_with(|| one.0.cmp(&two.0))
+    });
+    groups
+}
+
+/// Writes a value, or each member of an object of settings, one element a line.
+fn list_values(text: &mut String, property: Option<&str>, value: Option<&Value>) {
+    match (property, value) {
+        (_, None) => {}
+        (Some(property), Some(value)) => list_value(text, property, value),
+        (None, Some(Value::Object(members))) => list_members(text, members),
+        (None, Some(value)) => list_value(text, "", value),
+    }
+}
+
+fn list_members(text: &mut String, members: &Map<String, Value>) {
+    let mut members: Vec<_> = members.iter().collect();
+    members.sort_by(|one, two| one.0.cmp(two.0));
+    // Of a whole connector only what is on or filled in: the rest is noise at this hour.
+    for (name, value) in members
+        .into_iter()
+        .filter(|(_, value)| **value != Value::Bool(false))
+    {
+        list_value(text, name, value);
+    }
+}
+
+fn list_value(text: &mut String, name: &str, value: &Value) {
+    let name = visible(name);
+    let label = if name.is_empty() {
+        String::new()
+    } else {
+        format!("{name}: ")
+    };
+    match value {
+        Value::Array(items) if items.is_empty() => {
+            let _ = writeln!(text, "{label}(empty)");
+        }
+        Value::Array(items) => {
+            let _ = writeln!(text, "{name}:");
+            for item in items {
+                let _ = writeln!(text, "  {}", scalar(item));
+            }
+        }
+        other => {
+            let _ = writeln!(text, "{label}{}", scalar(other));
+        }
+    }
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "(empty)".to_owned(),
+        Value::String(text) => visible(text),
+        Value::Null => "(empty)".to_owned(),
+        other => visible(&other.to_string()),
+    }
+}
+
+/// A name between quotes, with its own quotes and anything dangerous shown.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", visible(name).replace('"', "\\\""))
+}
+
+fn counted(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}
+
+/// Breaks text at white space into lines of at most `width` characters; longer words stay whole.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}

@@ -1,0 +1,107 @@
+//! One file per output format. A renderer takes a finished [`Report`] and
+//! writes all of it: it does not filter, judge or exit.
+
+pub mod human;
+pub mod json;
+pub mod pipeline;
+pub mod sarif;
+
+use crate::assessment::Assessment;
+use crate::digest::Digest;
+use crate::finding::{Finding, Severity};
+use crate::policy::Rules;
+use crate::trust::Signer;
+use crate::verdict::{Conclusion, Verdict};
+use jiff::Timestamp;
+
+/// Everything one run found out.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// The time of the run.
+    pub now: Timestamp,
+    /// Whether that time was given with `--now`.
+    pub now_given: bool,
+    /// The mildest severity that fails the run.
+    pub fail_on: Severity,
+    /// Tenants named with `--tenant`; empty means all.
+    pub asked: Vec<String>,
+    /// The root, if it could be verified.
+    pub root: Option<RootSummary>,
+    /// The policy, if it could be verified.
+    pub policy: Option<PolicySummary>,
+    /// The rules that were judged.
+    pub rules: &'a Rules,
+    /// Findings of the run itself.
+    pub findings: Vec<Finding>,
+    /// The tenants in scope, by name.
+    pub tenants: Vec<Judged>,
+    /// Tenants left out on the command line.
+    pub out_of_scope: Vec<String>,
+    /// How the run ends.
+    pub conclusion: Conclusion,
+}
+
+/// A tenant and its verdict.
+#[derive(Debug)]
+pub struct Judged {
+    /// What was found.
+    pub assessment: Assessment,
+    /// What it comes to.
+    pub conclusion: Conclusion,
+}
+
+/// A verified root.
+#[derive(Debug, Clone)]
+pub struct RootSummary {
+    /// Its version.
+    pub version: u64,
+    /// Digest of its file: what a pin holds.
+    pub digest: Digest,
+    /// Whether it was compared with a pin.
+    pub pinned: bool,
+}
+
+/// A verified policy.
+#[derive(Debug, Clone)]
+pub struct PolicySummary {
+    /// Its version.
+    pub version: u64,
+    /// Digest of its file.
+    pub digest: Digest,
+    /// Who signed it.
+    pub signers: Vec<Signer>,
+}
+
+/// What can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people at a terminal
+    Human,
+    /// For programs; `connguard schema report` prints its schema
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+/// Renders a report. Human output carries terminal styles, which the caller strips where they are not wanted.
+pub fn render(report: &Report<'_>, format: Format) -> String {
+    let text = match format {
+        Format::Human => human::render(report),
+        Format::Json => json::render(report),
+        Format::Sarif => sarif::render(report),
+    };
+    match format {
+        Format::Human => pipeline::defuse_text(&text),
+        Format::Json | Format::Sarif => pipeline::defuse_json(&text),
+    }
+}
+
+impl Report<'_> {
+    /// How many tenants got a verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.tenants
+            .iter()
+            .filter(|tenant| tenant.conclusion.verdict == verdict)
+            .count()
+    }
+}

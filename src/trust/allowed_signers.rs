@@ -1,0 +1,271 @@
+//! The public keys of an audit repository, in OpenSSH's `allowed_signers` format.
+//!
+//! A strict subset of what `ssh-keygen` takes, so that a reader sees at once
+//! who a key belongs to: one literal principal a line, no patterns, no
+//! negation, times that end in `Z`.
+
+use crate::document::{Problem, Problems, Source};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use ssh_key::PublicKey;
+use ssh_key::public::KeyData;
+use std::ops::Range;
+
+/// Where the keys lie in an audit repository.
+pub const PATH: &str = "trust/allowed_signers";
+
+/// The keys of all principals.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedSigners {
+    keys: Vec<SignerKey>,
+}
+
+/// One line: a key, whose it is, and when and for what it counts.
+#[derive(Clone, Debug)]
+pub struct SignerKey {
+    /// The one literal principal.
+    pub principal: String,
+    /// The key.
+    pub key: KeyData,
+    /// `namespaces="…"`; `None` means every namespace.
+    pub namespaces: Option<Vec<String>>,
+    /// `valid-after="…"`.
+    pub valid_after: Option<Timestamp>,
+    /// `valid-before="…"`.
+    pub valid_before: Option<Timestamp>,
+}
+
+impl AllowedSigners {
+    /// Reads the file; all mistakes at once, each with its line.
+    pub fn parse(source: Source<'_>) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let mut keys: Vec<SignerKey> = Vec::new();
+        let mut start = 0;
+        for line in source.text.split_inclusive('\n') {
+            let text = line.trim();
+            let span = start..start + line.trim_end().len();
+            start += line.len();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            match parse_line(source, text, span.clone()) {
+                Ok(key) => match keys.iter().find(|earlier| earlier.key == key.key) {
+                    Some(earlier) if earlier.principal != key.principal => problems.push(
+                        source
+                            .problem(
+                                span,
+                                format!(
+                                    "this key stands under two principals, {:?} and {:?}",
+                                    earlier.principal, key.principal
+                                ),
+                            )
+                            .help("a key counts for one person: take one of the lines out"),
+                    ),
+                    Some(_) => problems.push(
+                        source
+                            .problem(span, "this key stands here twice")
+                            .help("take one of the lines out"),
+                    ),
+                    None => keys.push(key),
+                },
+                Err(problem) => problems.push(problem),
+            }
+        }
+        problems.into_result(Some(Self { keys }))
+    }
+
+    /// The line of a key.
+    pub fn of_key(&self, key: &KeyData) -> Option<&SignerKey> {
+        self.keys.iter().find(|line| &line.key == key)
+    }
+
+    /// Whether a principal has any key.
+    pub fn knows(&self, principal: &str) -> bool {
+        self.keys.iter().any(|line| line.principal == principal)
+    }
+}
+
+impl SignerKey {
+    /// Says why the key does not count for a namespace at a time.
+    pub fn refusal(&self, namespace: &str, now: Timestamp) -> Option<String> {
+        if self
+            .namespaces
+            .as_ref()
+            .is_some_and(|namespaces| !namespaces.iter().any(|own| own == namespace))
+        {
+            return Some(format!(
+                "this key of {} may not sign in the namespace {namespace}",
+                self.principal
+            ));
+        }
+        if let Some(valid_after) = self.valid_after.filter(|&time| now < time) {
+            return Some(format!(
+                "this key of {} counts from {valid_after} on only",
+                self.principal
+            ));
+        }
+        if let Some(valid_before) = self.valid_before.filter(|&time| now >= time) {
+            return Some(format!(
+                "this key of {} stopped counting at {valid_before}",
+                self.principal
+            ));
+        }
+        None
+    }
+}
+
+fn parse_line(source: Source<'_>, text: &str, span: Range<usize>) -> Result<SignerKey, Problem> {
+    let problem = |message: String, help: &str| source.problem(span.clone(), message).help(help);
+    let (principal, rest) = word(text);
+    let principal = principal.trim_matches('"');
+    if principal.is_empty() || principal.contains([',', '*', '?', '!']) {
+        return Err(problem(
+            format!("{principal:?} is not exactly one principal"),
+            "name one person a line, without patterns: alice@contoso.com ssh-ed25519 AAAA…",
+        ));
+    }
+    let (first, after) = word(rest);
+    let (options, key_text) = if is_key_type(first) {
+        (Options::default(), rest)
+    } else {
+        (
+            Options::parse(first).map_err(|message| problem(message, OPTIONS_HELP))?,
+            after,
+        )
+    };
+    let key = PublicKey::from_openssh(key_text.trim()).map_err(|error| {
+        problem(
+            format!("the public key cannot be read: {error}"),
+            "a line is: principal [options] type base64 [comment], as in the `.pub` file",
+        )
+    })?;
+    if matches!(
+        key.key_data(),
+        KeyData::Certificate(_) | KeyData::Dsa(_) | KeyData::Other(_)
+    ) {
+        return Err(problem(
+            format!("keys of the type {} are not taken", key.algorithm()),
+            "use ssh-ed25519, ecdsa-sha2-nistp*, ssh-rsa or their sk- forms",
+        ));
+    }
+    Ok(SignerKey {
+        principal: principal.to_owned(),
+        key: key.key_data().clone(),
+        namespaces: options.namespaces,
+        valid_after: options.valid_after,
+        valid_before: options.valid_before,
+    })
+}
+
+const OPTIONS_HELP: &str =
+    "known options: namespaces=\"a,b\", valid-after=\"20260101Z\", valid-before=\"20270101Z\"";
+
+/// The options of a line.
+#[derive(Default)]
+struct Options {
+    namespaces: Option<Vec<String>>,
+    valid_after: Option<Timestamp>,
+    valid_before: Option<Timestamp>,
+}
+
+impl Options {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut options = Self::default();
+        for option in split_options(text) {
+            let Some((name, value)) = option.split_once('=') else {
+                return Err(format!("the option {option:?} is not known"));
+            };
+            let value = value
+                .strip_prefix('"')
+                .and_then(|value| value.strip_suffix('"'))
+                .ok_or_else(|| format!("the value of {name} must be in double quotes"))?;
+            match name.to_ascii_lowercase().as_str() {
+                "namespaces" if value.contains(['*', '?', '!']) => {
+                    return Err("`namespaces` must name namespaces, not patterns".to_owned());
+                }
+                "namespaces" => {
+                    options.namespaces = Some(
+                        value
+                            .split(',')
+                            .map(|name| name.trim().to_owned())
+                            .collect(),
+                    )
+                }
+                "valid-after" => options.valid_after = Some(time(value)?),
+                "valid-before" => options.valid_before = Some(time(value)?),
+                _ => return Err(format!("the option {name:?} is not known")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn is_key_type(word: &str) -> bool {
+    word.starts_with("ssh-")
+        || word.starts_with("ecdsa-")
+        || word.starts_with("sk-")
+        || word.starts_with("rsa-")
+}
+
+/// The first word, quotes respected, and what follows it.
+fn word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    let mut quoted = false;
+    for (index, c) in text.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => {
+                return (
+                    text.get(..index).unwrap_or_default(),
+                    text.get(index..).unwrap_or_default(),
+                );
+            }
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+/// Splits at commas outside quotes.
+fn split_options(text: &str) -> Vec<&str> {
+    let mut quoted = false;
+    text.split(|c| {
+        if c == '"' {
+            quoted = !quoted;
+        }
+        c == ',' && !quoted
+    })
+    .collect()
+}
+
+/// `YYYYMMDD[HHMM[SS]]Z`. Without `Z` OpenSSH means local time, which differs between readers.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let expected = || format!("{text:?} is not a time like 20260101Z or 202601011200Z");
+    let digits = text.strip_suffix('Z').ok_or_else(expected)?;
+    if !matches!(digits.len(), 8 | 12 | 14) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(expected());
+    }
+    let part = |range: Range<usize>| {
+        digits
+            .get(range)
+            .map_or(Ok(0), |part| part.parse::<i16>().map_err(|_| expected()))
+    };
+    let small = |range: Range<usize>| {
+        part(range).and_then(|number| i8::try_from(number).map_err(|_| expected()))
+    };
+    let civil = DateTime::new(
+        part(0..4)?,
+        small(4..6)?,
+        small(6..8)?,
+        small(8..10)?,
+        small(10..12)?,
+        small(12..14)?,
+        0,
+    )
+    .map_err(|_| expected())?;
+    civil
+        .to_zoned(TimeZone::UTC)
+        .map(|zoned| zoned.timestamp())
+        .map_err(|_| expected())
+}

@@ -1,0 +1,150 @@
+//! A signed document and its signatures, as bytes.
+
+use crate::digest::Digest;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// The largest document or signature that is read, in bytes.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// At most this many signature files of one document are looked at.
+const MOST_SIGNATURES: usize = 200;
+
+/// A document with the signatures beside it. Nothing of it has been parsed.
+#[derive(Clone, Debug)]
+pub struct SignedFile {
+    /// Path relative to the audit repository, with `/`.
+    pub path: String,
+    /// The exact bytes that were signed.
+    pub bytes: Vec<u8>,
+    /// Signatures by file name, sorted.
+    pub signatures: Vec<SignatureFile>,
+}
+
+/// One detached signature.
+#[derive(Clone, Debug)]
+pub struct SignatureFile {
+    /// Path relative to the audit repository, with `/`.
+    pub path: String,
+    /// The armored signature.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a file of the audit repository could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It is not there.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// It is a link, a folder or a device: what was signed must be in the repository itself.
+    #[error("{0} is not a regular file")]
+    NotRegular(String),
+    /// It is larger than any such file has reason to be.
+    #[error("{0} is larger than {limit} MiB", limit = LARGEST_FILE >> 20)]
+    TooLarge(String),
+    /// The system refused.
+    #[error("cannot read {path}: {error}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+impl SignedFile {
+    /// Reads `path` (ending in `.yaml`) below `repository`, and every `.sig` file in the `.sigs` folder beside it.
+    pub fn load(repository: &Path, path: &str) -> Result<Self, FileError> {
+        let bytes = read(repository, path)?;
+        let folder = format!("{}.sigs", path.strip_suffix(".yaml").unwrap_or(path));
+        let mut signatures = Vec::new();
+        for name in signature_names(repository, &folder)? {
+            let path = format!("{folder}/{name}");
+            let bytes = read(repository, &path)?;
+            signatures.push(SignatureFile { path, bytes });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            bytes,
+            signatures,
+        })
+    }
+
+    /// Digest of the document's bytes.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+}
+
+/// Reads a regular file below the repository, never through a link.
+pub fn read(repository: &Path, path: &str) -> Result<Vec<u8>, FileError> {
+    let full = repository.join(path);
+    let io = |error| FileError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    no_link(repository, path)?;
+    let metadata = fs::symlink_metadata(&full).map_err(|error| missing_or(path, error))?;
+    if !metadata.is_file() {
+        return Err(FileError::NotRegular(path.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(&full)
+        .map_err(io)?
+        .take(LARGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(FileError::TooLarge(path.to_owned()));
+    }
+    Ok(bytes)
+}
+
+/// Refuses a path one of whose folders inside the repository is a link.
+fn no_link(repository: &Path, path: &str) -> Result<(), FileError> {
+    let mut folder = PathBuf::from(repository);
+    for part in Path::new(path)
+        .parent()
+        .into_iter()
+        .flat_map(Path::components)
+    {
+        folder.push(part);
+        if fs::symlink_metadata(&folder).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(FileError::NotRegular(path.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn missing_or(path: &str, error: std::io::Error) -> FileError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => FileError::Missing(path.to_owned()),
+        _ => FileError::Io {
+            path: path.to_owned(),
+            error,
+        },
+    }
+}
+
+fn signature_names(repository: &Path, folder: &str) -> Result<Vec<String>, FileError> {
+    let io = |error| FileError::Io {
+        path: folder.to_owned(),
+        error,
+    };
+    let entries = match fs::read_dir(repository.join(folder)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(io)?.file_name();
+        if let Some(name) = name.to_str().filter(|name| name.ends_with(".sig")) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    names.truncate(MOST_SIGNATURES);
+    Ok(names)
+}

@@ -1,0 +1,66 @@
+//! What every signed document says of itself.
+
+use crate::digest::Digest;
+use crate::document::{Fields, Reader};
+use jiff::Timestamp;
+
+/// Version, chain and life of a signed document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Rises by one with every change.
+    pub version: u64,
+    /// Digest of the version before; `None` in version 1.
+    pub previous: Option<Digest>,
+    /// When it was made, by its own word: no proof of age.
+    pub issued: Timestamp,
+    /// From when on it gives no verdict.
+    pub expires: Timestamp,
+}
+
+impl Header {
+    /// Reads the header's fields, `apiVersion` and `kind` included.
+    pub fn read(reader: &Reader<'_>, fields: &mut Fields<'_, '_, '_>, kind: &str) -> Option<Self> {
+        fields.header(kind);
+        let version = fields
+            .required("version")
+            .and_then(|node| reader.number(node, 1));
+        let previous_node = fields.optional("previous");
+        let previous = previous_node.and_then(|node| reader.digest(node));
+        let issued = fields.required("issued").and_then(|node| reader.time(node));
+        let expires_node = fields.required("expires");
+        let expires = expires_node.and_then(|node| reader.time(node));
+        match (version, previous_node) {
+            (Some(1), Some(node)) => reader.wrong(
+                node.span.clone(),
+                "version 1 has no version before it",
+                "take `previous` out, or raise `version`",
+            ),
+            (Some(version), None) if version > 1 => reader.wrong(
+                fields.span(),
+                format!("version {version} must name the version before it"),
+                format!("add `previous:` with the digest of version {}", version - 1),
+            ),
+            _ => {}
+        }
+        if let (Some(issued), Some(expires), Some(node)) = (issued, expires, expires_node)
+            && expires <= issued
+        {
+            reader.wrong(
+                node.span.clone(),
+                "`expires` must be later than `issued`",
+                "correct one of the two dates",
+            );
+        }
+        Some(Self {
+            version: version?,
+            previous,
+            issued: issued?,
+            expires: expires?,
+        })
+    }
+
+    /// Whether it gives no verdict any more.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires
+    }
+}
