@@ -45,6 +45,8 @@ pub struct Case<'a> {
     pub rules: &'a Rules,
     /// Whether the snapshot's source was named on the command line.
     pub by_operator: bool,
+    /// Whether approvals exist that could not be verified: then a choice may well be an approved one.
+    pub unverified_approvals: bool,
     /// The mildest severity that fails the run.
     pub fail_on: Severity,
     /// The time of the run.
@@ -562,24 +564,35 @@ impl<'a> Judge<'a> {
         approved: Option<&ApprovedConnector>,
         acceptances: &mut Acceptances<'_>,
     ) {
-        match evaluate(rule, self.case.tenant, subject) {
+        let outcome = evaluate(rule, self.case.tenant, subject);
+        let fell_short = matches!(outcome, Outcome::Failed(_) | Outcome::NotEvaluated(_));
+        if fell_short && rule.about == About::Choice && self.is_approved(rule, record, approved) {
+            // Approval settles a choice, whatever else could be known about it.
+            self.assessment.coverage.rules_passed += 1;
+            return;
+        }
+        match outcome {
             Outcome::Passed => self.assessment.coverage.rules_passed += 1,
             Outcome::NotApplicable => self.assessment.coverage.rules_not_applicable += 1,
             Outcome::NotEvaluated(reason) => {
+                let name = &record.connector.name;
                 if severity >= self.case.fail_on {
-                    let name = &record.connector.name;
-                    self.assessment.obstacles.push(format!("the rule {} could not be judged on {name:?}: {reason}", rule.id));
+                    let obstacle = format!("the rule {} could not be judged on {name:?}: {reason}", rule.id);
+                    self.assessment.obstacles.push(obstacle);
                 }
-                self.assessment.coverage.rules_not_evaluated.push(NotEvaluated { rule: rule.id.clone(), connector: record.connector.name.clone(), reason });
+                self.assessment.coverage.rules_not_evaluated.push(NotEvaluated {
+                    rule: rule.id.clone(),
+                    connector: name.clone(),
+                    reason,
+                });
             }
             Outcome::UndefinedList(name) => self.assessment.errors.push(Failure {
                 source: rule.location.to_string(),
                 message: format!("the rule {} names the list @{name}, which neither the policy nor the baseline of {:?} defines", rule.id, self.case.tenant),
                 help: format!("define `{name}` under `lists:`, or correct the rule"),
             }),
-            Outcome::Failed(_) if rule.about == About::Choice && self.is_approved(rule, record, approved) => self.assessment.coverage.rules_passed += 1,
             Outcome::Failed(offences) => {
-                let severity = capped(severity, &record.connector);
+                let severity = self.capped(severity, rule, &record.connector);
                 let findings: Vec<Finding> = offences.into_iter().map(|offence| self.violation(rule, severity, offence, record, approved, acceptances)).collect();
                 let coverage = &mut self.assessment.coverage;
                 if findings.iter().all(|finding| finding.status == Status::Accepted) {
@@ -589,6 +602,20 @@ impl<'a> Judge<'a> {
                 }
                 self.assessment.findings.extend(findings);
             }
+        }
+    }
+
+    /// At most medium on a disabled OnPremises connector, as who matches it gains
+    /// nothing, and for a choice whose approval could not be verified: that there
+    /// is no verdict then says more.
+    fn capped(&self, severity: Severity, rule: &Rule, connector: &Connector) -> Severity {
+        let disabled = connector.boolean(Property::Enabled) == Some(false)
+            && connector.connector_type() == Some(ConnectorType::OnPremises);
+        let maybe_approved = rule.about == About::Choice && self.case.unverified_approvals;
+        if disabled || maybe_approved {
+            severity.min(Severity::Medium)
+        } else {
+            severity
         }
     }
 
@@ -760,17 +787,6 @@ impl Finding {
             self.locations.push(location.clone());
         }
         self
-    }
-}
-
-/// Who matches a disabled OnPremises connector gains nothing, so its flaws are at most medium.
-fn capped(severity: Severity, connector: &Connector) -> Severity {
-    let disabled = connector.boolean(Property::Enabled) == Some(false)
-        && connector.connector_type() == Some(ConnectorType::OnPremises);
-    if disabled {
-        severity.min(Severity::Medium)
-    } else {
-        severity
     }
 }
 

@@ -152,22 +152,20 @@ fn connector(reader: &Reader<'_>, node: &Node) -> Option<ApprovedConnector> {
 type Settings = (BTreeMap<Property, Value>, BTreeMap<Property, Location>);
 
 fn settings(reader: &Reader<'_>, node: &Node) -> Option<Settings> {
+    // Every entry is read, whatever is wrong with the ones before it.
     let entries = reader.entries(node, "settings", |reader, key, value| {
-        let property = setting_name(reader, key)?;
-        Some((
-            property,
-            setting(reader, property, value),
-            location(reader, key.span.start),
-        ))
+        let property = setting_name(reader, key);
+        let read = property.and_then(|property| setting(reader, property, value));
+        Some((property, read, location(reader, key.span.start)))
     })?;
     let mut values = BTreeMap::new();
     let mut locations = BTreeMap::new();
     let mut sound = true;
     for (_, (property, value, place)) in entries {
         sound &= value.is_some();
-        locations.insert(property, place);
-        if let Some(value) = value {
-            values.insert(property, value);
+        if let Some(property) = property {
+            locations.insert(property, place);
+            values.extend(value.map(|value| (property, value)));
         }
     }
     let missing: Vec<&str> = Property::settings()

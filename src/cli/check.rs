@@ -78,7 +78,7 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
         obstacles: repository
             .as_ref()
             .map(obstacles)
-            .unwrap_or_else(|| Obstacles::without_repository()),
+            .unwrap_or_else(Obstacles::without_repository),
         repository: repository.as_ref(),
         now: arguments.trust.now(),
     };
@@ -380,6 +380,7 @@ impl<'r> Run<'r> {
                 policy: self.repository.and_then(Repository::verified_policy),
                 rules: self.rules,
                 by_operator: target.file.is_some(),
+                unverified_approvals: self.repository.is_some() && baseline.is_none(),
                 fail_on: self.fail_on,
                 now: self.now,
             }),

@@ -7,6 +7,7 @@ use crate::builtin::{self, BuiltIn};
 use crate::document::reader::nearest;
 use crate::hostile_text::visible;
 use crate::policy::rule::{About, Rule};
+use crate::report::human::{WIDTH, wrap};
 use owo_colors::OwoColorize as _;
 use std::fmt::Write as _;
 
@@ -48,8 +49,8 @@ pub(super) fn run(common: &Common, id: &str, console: &Console) -> Outcome {
 fn of_own(own: &BuiltIn) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "{}  {}\n{}\n", own.id.bold(), own.severity, own.title);
-    let _ = writeln!(text, "{}\n{}\n", "Why".bold(), own.why);
-    let _ = writeln!(text, "{}\n{}\n", "Fix".bold(), own.fix);
+    let _ = writeln!(text, "{}\n{}\n", "Why".bold(), paragraphs(own.why));
+    let _ = writeln!(text, "{}\n{}\n", "Fix".bold(), paragraphs(own.fix));
     let _ = writeln!(
         text,
         "This is one of connguard's own findings: no policy changes it, nothing accepts it."
@@ -105,7 +106,8 @@ fn of_rule(rule: &Rule) -> String {
     text
 }
 
-/// Text of a rule file with its line ends kept.
+/// Text with its line ends kept and its long lines broken.
 fn paragraphs(text: &str) -> String {
-    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+    let lines = text.lines().flat_map(|line| wrap(&visible(line), WIDTH));
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -185,8 +185,8 @@ impl DomainSet {
 /// Splits an address space at the *last* `;`: a tail of digits is the cost.
 fn parse_space(entry: &str) -> Option<(DomainPattern, u32)> {
     let entry = entry.trim();
-    let plain = match entry.get(..5) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("smtp:") => &entry[5..],
+    let plain = match entry.split_at_checked(5) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("smtp:") => rest,
         _ => entry,
     };
     let (domain, cost) = match plain.rsplit_once(';') {

@@ -168,7 +168,7 @@ impl Value {
 }
 
 /// The texts of a list, or of a single text that an old export joined with spaces.
-fn elements<'a>(property: Property, raw: &'a Raw) -> Result<Vec<&'a str>, ValueError> {
+fn elements(property: Property, raw: &Raw) -> Result<Vec<&str>, ValueError> {
     let items = match raw {
         Raw::List(items) => items
             .iter()

@@ -98,10 +98,9 @@ impl Node {
 fn plain_message(error: &serde_yaml::Error) -> String {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
-    let message = match first.find(" at line ") {
-        Some(position) => &first[..position],
-        None => first,
-    };
+    let message = first
+        .split_once(" at line ")
+        .map_or(first, |(message, _)| message);
     message.trim_start_matches("error: ").to_owned()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What makes two values equal is settled before this: here values are only
 //! compared, connectors paired, and differences weighed by the property table.
-//! A [`Baseline`](crate::baseline::Baseline) is needed to get here, and only the
+//! A [`Baseline`] is needed to get here, and only the
 //! verifier makes one.
 
 mod change;
@@ -34,6 +34,10 @@ pub struct Drift<'a> {
 
 /// One difference.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most differences are of the large kind, and they are few"
+)]
 pub enum Difference<'a> {
     /// In the tenant, not approved.
     Unknown(&'a Record),

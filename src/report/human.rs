@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Lines are wrapped at this many characters.
-const WIDTH: usize = 100;
+pub const WIDTH: usize = 100;
 
 /// Renders the report with terminal styles.
 pub fn render(report: &Report<'_>) -> String {
@@ -357,13 +357,20 @@ impl Page {
         } else {
             String::new()
         };
-        self.line(0, &format!("{root}; {policy}; rollback not checked, as this run remembers no earlier versions; fails on {}{now}", report.fail_on).dimmed().to_string());
+        let conditions = format!(
+            "{root}; {policy}; rollback not checked, as this run remembers no earlier versions; fails on {}{now}",
+            report.fail_on
+        );
+        for line in wrap(&conditions, WIDTH) {
+            self.line(0, &line.dimmed().to_string());
+        }
+        let conclusion = report.conclusion;
         self.line(
             0,
             &format!(
                 "exit {}  {}",
-                report.conclusion.exit_code,
-                report.conclusion.verdict.name()
+                conclusion.exit_code,
+                conclusion.verdict.name()
             ),
         );
     }
@@ -490,7 +497,7 @@ fn counted(number: usize, what: &str) -> String {
 }
 
 /// Breaks text at white space into lines of at most `width` characters; longer words stay whole.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let Some(line) = lines.last_mut() else { break };

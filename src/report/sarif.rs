@@ -48,7 +48,7 @@ pub fn render(report: &Report<'_>) -> String {
             "tool": { "driver": {
                 "name": "connguard",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "rules": descriptors.into_iter().map(|(_, descriptor)| descriptor).collect::<Vec<_>>(),
+                "rules": descriptors.into_values().collect::<Vec<_>>(),
             }},
             "columnKind": "unicodeCodePoints",
             "invocations": [invocation(report)],

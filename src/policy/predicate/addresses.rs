@@ -18,6 +18,7 @@ pub struct Within {
 }
 
 impl Within {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`addresses_within`")?;
         let property = property_field(reader, &mut fields, &[Kind::Addresses]);
@@ -70,6 +71,7 @@ pub struct NoneOf {
 }
 
 impl NoneOf {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`addresses_none_of`")?;
         let property = property_field(reader, &mut fields, &[Kind::Addresses]);
@@ -117,6 +119,7 @@ pub struct AtMost {
 }
 
 impl AtMost {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`addresses_at_most`")?;
         let property = property_field(reader, &mut fields, &[Kind::Addresses]);
@@ -162,6 +165,7 @@ pub struct Unshared {
 }
 
 impl Unshared {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`addresses_unshared`")?;
         let property = property_field(reader, &mut fields, &[Kind::Addresses]);
@@ -215,6 +219,7 @@ pub struct Entries {
 }
 
 impl Entries {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`address_entries`")?;
         let property = property_field(reader, &mut fields, &[Kind::Addresses]);

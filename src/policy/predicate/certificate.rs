@@ -19,6 +19,7 @@ pub struct Within {
 }
 
 impl Within {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`certificate_within`")?;
         let property = property_field(reader, &mut fields, &[Kind::Certificate]);
@@ -75,6 +76,7 @@ pub struct UnderAcceptedDomain {
 }
 
 impl UnderAcceptedDomain {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`certificate_under_accepted_domain`")?;
         let property = property_field(reader, &mut fields, &[Kind::Certificate]);
@@ -134,6 +136,7 @@ pub struct Owned {
 }
 
 impl Owned {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`certificate_owned`")?;
         let property = property_field(reader, &mut fields, &[Kind::Certificate]);

@@ -18,6 +18,7 @@ pub struct Within {
 }
 
 impl Within {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`domains_within`")?;
         let property = property_field(reader, &mut fields, &[Kind::Domains]);
@@ -72,6 +73,7 @@ pub struct WellFormed {
 }
 
 impl WellFormed {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`domains_well_formed`")?;
         let property = property_field(reader, &mut fields, &[Kind::Domains]);

@@ -14,7 +14,7 @@ use crate::document::reader::nearest;
 use crate::document::{Node, Reader, Source};
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SelectExpr};
 use cel::{Context, Env, Program, Value};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -34,7 +34,7 @@ pub struct Expression {
     text: String,
     properties: BTreeSet<Property>,
     lists: BTreeSet<String>,
-    needs_accepted_domains: bool,
+    variables: BTreeSet<&'static str>,
 }
 
 impl fmt::Debug for Expression {
@@ -44,6 +44,7 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let text = reader.text(node)?;
         let place = Place {
@@ -105,7 +106,7 @@ impl Expression {
             text,
             properties: checker.properties,
             lists: checker.lists,
-            needs_accepted_domains: checker.accepted_domains,
+            variables: checker.variables,
         })
     }
 }
@@ -127,7 +128,7 @@ impl Condition for Expression {
         {
             return Err(Check::UndefinedList(name.clone()));
         }
-        if self.needs_accepted_domains && subject.accepted_domains.is_none() {
+        if self.variables.contains("accepted_domains") && subject.accepted_domains.is_none() {
             return Err(Check::Unknown(
                 "the organization's accepted domains were not read".to_owned(),
             ));
@@ -164,31 +165,11 @@ impl Condition for Expression {
 impl Expression {
     fn evaluate(&self, subject: &Subject<'_>) -> Result<Value, String> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        let lists: Map<String, Json> = subject
-            .lists
-            .iter()
-            .map(|(name, entries)| (name.clone(), json!(entries)))
-            .collect();
-        let domains: Vec<&str> = subject
-            .accepted_domains
-            .unwrap_or_default()
-            .iter()
-            .map(|accepted| accepted.domain.as_str())
-            .collect();
-        let variables = [
-            ("connector", variable(subject.connector)),
-            (
-                "others",
-                Json::Array(subject.others.iter().map(|other| variable(other)).collect()),
-            ),
-            ("lists", Json::Object(lists)),
-            ("accepted_domains", json!(domains)),
-        ];
-        for (name, value) in variables {
-            context.add_variable_from_value(
-                name,
-                cel::to_value(&value).map_err(|error| error.to_string())?,
-            );
+        // Only what the expression names is converted: `others` of every connector is their square.
+        for name in &self.variables {
+            let value =
+                cel::to_value(variable(name, subject)).map_err(|error| error.to_string())?;
+            context.add_variable_from_value(*name, value);
         }
         self.program
             .execute(&context)
@@ -196,8 +177,38 @@ impl Expression {
     }
 }
 
+/// The value of one of [`VARIABLES`].
+fn variable(name: &str, subject: &Subject<'_>) -> Json {
+    match name {
+        "connector" => connector_value(subject.connector),
+        "others" => Json::Array(
+            subject
+                .others
+                .iter()
+                .map(|other| connector_value(other))
+                .collect(),
+        ),
+        "lists" => Json::Object(
+            subject
+                .lists
+                .iter()
+                .map(|(name, entries)| (name.clone(), json!(entries)))
+                .collect(),
+        ),
+        _ => {
+            let accepted = subject.accepted_domains.unwrap_or_default();
+            json!(
+                accepted
+                    .iter()
+                    .map(|accepted| accepted.domain.as_str())
+                    .collect::<Vec<_>>()
+            )
+        }
+    }
+}
+
 /// A connector as expressions see it: empty texts are `""`, unknown booleans are not there.
-fn variable(connector: &Connector) -> Json {
+fn connector_value(connector: &Connector) -> Json {
     let members = Property::judged().filter_map(|property| {
         let value = match connector.setting(property)? {
             Setting::Certificate(None) => json!(""),
@@ -338,7 +349,7 @@ struct Checker {
     scope: Vec<(String, Type)>,
     properties: BTreeSet<Property>,
     lists: BTreeSet<String>,
-    accepted_domains: bool,
+    variables: BTreeSet<&'static str>,
 }
 
 impl Checker {
@@ -406,21 +417,19 @@ impl Checker {
         if let Some((_, kind)) = self.scope.iter().rev().find(|(own, _)| own == name) {
             return kind.clone();
         }
-        match name {
+        let Some(known) = VARIABLES.into_iter().find(|variable| *variable == name) else {
+            let help = nearest(name, VARIABLES).map_or_else(
+                || format!("there are {}", VARIABLES.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            return self.wrong(id, format!("there is no variable `{name}`"), help);
+        };
+        self.variables.insert(known);
+        match known {
             "connector" => Type::Connector,
             "others" => Type::List(Box::new(Type::Connector)),
             "lists" => Type::Lists,
-            "accepted_domains" => {
-                self.accepted_domains = true;
-                Type::List(Box::new(Type::Text))
-            }
-            _ => {
-                let help = nearest(name, VARIABLES).map_or_else(
-                    || format!("there are {}", VARIABLES.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                self.wrong(id, format!("there is no variable `{name}`"), help)
-            }
+            _ => Type::List(Box::new(Type::Text)),
         }
     }
 

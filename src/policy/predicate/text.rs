@@ -13,6 +13,7 @@ pub struct Plain {
 }
 
 impl Plain {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         only_text(reader, node, "`plain_text`").map(|property| Self { property })
     }
@@ -44,6 +45,7 @@ pub struct UnlikeOthers {
 }
 
 impl UnlikeOthers {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         only_text(reader, node, "`unlike_others`").map(|property| Self { property })
     }

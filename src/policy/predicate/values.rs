@@ -18,6 +18,7 @@ pub struct Equals {
 }
 
 impl Equals {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`equals`")?;
         let property = property_field(reader, &mut fields, &[]);
@@ -79,6 +80,7 @@ pub struct OneOf {
 }
 
 impl OneOf {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`one_of`")?;
         let property = property_field(
@@ -140,6 +142,7 @@ pub struct Empty {
 }
 
 impl Empty {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         only_property(reader, node, "`empty`").map(|property| Self { property })
     }
@@ -170,6 +173,7 @@ pub struct Present {
 }
 
 impl Present {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         only_property(reader, node, "`present`").map(|property| Self { property })
     }
@@ -198,6 +202,7 @@ pub struct Matches {
 }
 
 impl Matches {
+    /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let mut fields = reader.fields(node, "`matches`")?;
         let property = property_field(reader, &mut fields, &[]);

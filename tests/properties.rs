@@ -1,0 +1,318 @@
+//! The normal forms and drift against models simple enough to be right.
+
+use connguard::baseline::Baseline;
+use connguard::connector::address::AddressSet;
+use connguard::connector::domain::{Domain, DomainPattern, DomainSet};
+use connguard::connector::property::Property;
+use connguard::connector::value::{Raw, Value};
+use connguard::digest::Digest;
+use connguard::drift::drift;
+use connguard::finding::Direction;
+use connguard::source::export;
+use connguard::trust::Trust;
+use proptest::prelude::*;
+use serde_json::json;
+use ssh_key::{HashAlg, LineEnding, PrivateKey};
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+/// The model of a set: its addresses one by one, within 192.0.2.0/24 and 2001:db8::/120.
+type Model = BTreeSet<IpAddr>;
+
+fn v4(last: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))
+}
+
+fn v6(last: u8) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()))
+}
+
+/// An entry as somebody may write it, with the addresses it stands for.
+fn entry() -> impl Strategy<Value = (String, Model)> {
+    let single = any::<u8>().prop_map(|last| (v4(last).to_string(), Model::from([v4(last)])));
+    let mapped =
+        any::<u8>().prop_map(|last| (format!("::ffff:{}", v4(last)), Model::from([v4(last)])));
+    let block = (any::<u8>(), 24u8..=32).prop_map(|(last, length)| {
+        let size = 1u32 << (32 - length);
+        let start = u32::from(last) / size * size;
+        let model = (start..start + size)
+            .map(|last| v4(u8::try_from(last).unwrap()))
+            .collect();
+        (format!("{}/{length}", v4(last)), model)
+    });
+    let range = (any::<u8>(), any::<u8>()).prop_map(|(one, two)| {
+        let (low, high) = (one.min(two), one.max(two));
+        (
+            format!(" {}-{} ", v4(low), v4(high)),
+            (low..=high).map(v4).collect(),
+        )
+    });
+    let six = (any::<u8>(), 120u8..=128).prop_map(|(last, length)| {
+        let size = 1u32 << (128 - length);
+        let start = u32::from(last) / size * size;
+        let model = (start..start + size)
+            .map(|last| v6(u8::try_from(last).unwrap()))
+            .collect();
+        (format!("{}/{length}", v6(last)), model)
+    });
+    prop_oneof![single, mapped, block, range, six]
+}
+
+fn set() -> impl Strategy<Value = (AddressSet, Model)> {
+    prop::collection::vec(entry(), 0..6).prop_map(|entries| {
+        let set = AddressSet::from_entries(entries.iter().map(|(text, _)| text.as_str()));
+        (
+            set,
+            entries.into_iter().flat_map(|(_, model)| model).collect(),
+        )
+    })
+}
+
+fn agree(set: &AddressSet, model: &Model) {
+    let all = (0..=255u8).flat_map(|last| [v4(last), v6(last)]);
+    for address in all {
+        assert_eq!(set.contains(address), model.contains(&address), "{address}");
+    }
+    assert_eq!(set.count(), model.len() as u128);
+    assert_eq!(set.is_empty(), model.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn address_sets_agree_with_single_addresses((one, model_one) in set(), (two, model_two) in set()) {
+        agree(&one, &model_one);
+        agree(&one.union(&two), &(&model_one | &model_two));
+        agree(&one.difference(&two), &(&model_one - &model_two));
+        agree(&one.intersection(&two), &(&model_one & &model_two));
+        prop_assert_eq!(one.is_subset(&two), model_one.is_subset(&model_two));
+        prop_assert_eq!(one == two, model_one == model_two);
+        // Writing a set as blocks, or by its entries, and reading it again is the same set.
+        let blocks = one.blocks();
+        prop_assert_eq!(&AddressSet::parse(blocks.iter().map(String::as_str)).unwrap(), &one);
+        prop_assert_eq!(&AddressSet::parse(one.entries()).unwrap(), &one);
+    }
+
+    #[test]
+    fn what_is_no_address_is_kept_and_never_admits(text in "\\PC{0,12}") {
+        let set = AddressSet::from_entries([text.as_str()]);
+        let well_formed = AddressSet::parse([text.as_str()]).is_ok();
+        prop_assert_eq!(set.malformed().count() == 0, well_formed);
+        prop_assert!(!set.is_empty());
+        if !well_formed {
+            prop_assert_eq!(set.count(), 0);
+            prop_assert!(!set.is_subset(&AddressSet::parse(["0.0.0.0/0", "::/0"]).unwrap()));
+        }
+    }
+}
+
+/// Names of a small world, so that patterns meet.
+fn name() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop_oneof!["a", "b"], 1..4)
+        .prop_map(|labels| format!("{}.com", labels.join(".")))
+}
+
+fn pattern() -> impl Strategy<Value = DomainPattern> {
+    prop_oneof![
+        1 => Just("*".to_owned()),
+        4 => name(),
+        4 => name().prop_map(|name| format!("*.{name}")),
+    ]
+    .prop_map(|text| DomainPattern::parse(&text).unwrap())
+}
+
+/// Whether a pattern stands for a name, in the plainest words.
+fn matches(pattern: &DomainPattern, name: &str) -> bool {
+    let text = pattern.to_string();
+    match text.strip_prefix("*.") {
+        _ if text == "*" => true,
+        Some(top) => name == top || name.ends_with(&format!(".{top}")),
+        None => name == text,
+    }
+}
+
+/// Every name of the small world, two labels deeper than the patterns go.
+fn world() -> Vec<String> {
+    let mut names = vec!["com".to_owned(), "other.net".to_owned()];
+    let mut level = vec!["com".to_owned()];
+    for _ in 0..5 {
+        level = level
+            .iter()
+            .flat_map(|name| ["a", "b", "c"].map(|label| format!("{label}.{name}")))
+            .collect();
+        names.extend(level.iter().cloned());
+    }
+    names
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn domain_sets_agree_with_single_names(one in prop::collection::vec(pattern(), 0..4), two in prop::collection::vec(pattern(), 0..4)) {
+        let read = |patterns: &[DomainPattern]| {
+            let texts: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+            DomainSet::from_entries(texts.iter().map(String::as_str))
+        };
+        let (set_one, set_two) = (read(&one), read(&two));
+        let lost: Vec<DomainPattern> = set_one.difference(&set_two).iter().map(|text| DomainPattern::parse(text).unwrap()).collect();
+        for name in world() {
+            let in_one = one.iter().any(|pattern| matches(pattern, &name));
+            let in_two = two.iter().any(|pattern| matches(pattern, &name));
+            // What one has and two lacks is within the difference; nothing of the difference is outside one.
+            let in_lost = lost.iter().any(|pattern| matches(pattern, &name));
+            prop_assert!(!(in_one && !in_two) || in_lost, "{}", name);
+            prop_assert!(!in_lost || in_one, "{}", name);
+        }
+        // A pattern is only called lost when some name of it really is.
+        for pattern in &lost {
+            prop_assert!(world().iter().any(|name| matches(pattern, name) && !two.iter().any(|other| matches(other, name))), "{}", pattern);
+        }
+    }
+
+    #[test]
+    fn domain_names_have_one_form(text in "\\PC{0,20}") {
+        if let Some(domain) = Domain::parse(&text) {
+            prop_assert_eq!(Domain::parse(domain.as_str()), Some(domain.clone()));
+            prop_assert_eq!(Domain::parse(&format!("{domain}.")), Some(domain.clone()));
+            prop_assert_eq!(Domain::parse(&domain.as_str().to_uppercase()), Some(domain));
+        }
+    }
+
+    #[test]
+    fn normal_forms_are_idempotent_and_blind_to_order(index in 0..Property::settings().count(), mut items in prop::collection::vec("[a-zA-Z0-9.*:/;-]{0,14}", 0..5)) {
+        let property = Property::settings().nth(index).unwrap();
+        let read = |items: &[String]| Value::read(property, &Raw::List(items.iter().cloned().map(Raw::Text).collect()));
+        let first = read(&items);
+        items.reverse();
+        let second = read(&items);
+        match (first, second) {
+            (Ok(Some(first)), Ok(Some(second))) => {
+                prop_assert_eq!(&first, &second);
+                prop_assert_eq!(first.to_json(), second.to_json());
+                let again: Vec<String> = first.elements();
+                prop_assert_eq!(read(&again).unwrap().unwrap(), first);
+            }
+            (first, second) => prop_assert_eq!(first.is_err(), second.is_err()),
+        }
+    }
+}
+
+/// Random settings of one connector, as the service would write them.
+fn settings() -> impl Strategy<Value = serde_json::Value> {
+    let booleans = prop::collection::vec(any::<bool>(), 10);
+    let addresses = prop::collection::vec(
+        (any::<u8>(), 24u8..=32).prop_map(|(last, length)| format!("203.0.113.{last}/{length}")),
+        0..4,
+    );
+    let domains = prop::collection::vec(name(), 1..4);
+    let certificate = prop::option::of(name());
+    let on_premises = any::<bool>();
+    (booleans, addresses, domains, certificate, on_premises).prop_map(
+        |(booleans, addresses, domains, certificate, on_premises)| {
+            let mut flags = booleans.into_iter();
+            let mut settings = serde_json::Map::new();
+            for property in Property::settings() {
+                let value = match property {
+                    Property::ConnectorType => {
+                        json!(if on_premises { "OnPremises" } else { "Partner" })
+                    }
+                    Property::ConnectorSource => json!("Default"),
+                    Property::SenderIPAddresses => json!(addresses),
+                    Property::SenderDomains => json!(domains),
+                    Property::TlsSenderCertificateName => json!(certificate),
+                    _ if property.kind().must_be_present() => json!(flags.next().unwrap_or(false)),
+                    _ if property.kind().is_list() => json!([]),
+                    _ => json!(""),
+                };
+                settings.insert(property.name().to_owned(), value);
+            }
+            serde_json::Value::Object(settings)
+        },
+    )
+}
+
+/// A repository in which these settings are approved, and the trust to open it.
+fn approve(folder: &Path, settings: &serde_json::Value) -> (Trust, Baseline) {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    let document = json!({
+        "apiVersion": "connguard/v1", "kind": "Baseline", "tenant": "contoso",
+        "organization": { "tenant_id": "3b1e6f0a-5c0d-4d7e-9a51-0c7d1f2a4b01", "domain": "contoso.onmicrosoft.com" },
+        "version": 1, "issued": "2026-11-18T09:00:00Z", "expires": "2099-12-31T00:00:00Z",
+        "connectors": [{ "name": "a", "id": "0f3c8a1e-7d20-4c55-9b1a-6e2f3d4c5b01", "owner": "o", "reason": "r", "settings": settings }],
+    })
+    .to_string();
+    fs::create_dir_all(folder.join("baselines/contoso.sigs")).unwrap();
+    fs::write(folder.join("baselines/contoso.yaml"), &document).unwrap();
+    for person in ["alice", "bob"] {
+        let key = PrivateKey::read_openssh_file(project.join("tests/keys").join(person)).unwrap();
+        let signature = key
+            .sign("connguard-baseline", HashAlg::Sha512, document.as_bytes())
+            .unwrap();
+        fs::write(
+            folder.join(format!("baselines/contoso.sigs/{person}.sig")),
+            signature.to_pem(LineEnding::LF).unwrap(),
+        )
+        .unwrap();
+    }
+    let trust = Trust::open(project, None, now).unwrap();
+    let baseline = Baseline::open(folder, "contoso", &trust).unwrap();
+    assert_eq!(baseline.digest, Digest::of(document.as_bytes()));
+    (trust, baseline)
+}
+
+fn snapshot(settings: &serde_json::Value) -> connguard::snapshot::Snapshot {
+    let mut record = settings.clone();
+    record["Name"] = json!("a");
+    record["ExchangeObjectId"] = json!("0f3c8a1e-7d20-4c55-9b1a-6e2f3d4c5b01");
+    export::read("x.json", json!([record]).to_string().as_bytes()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn drift_of_a_connector_from_itself_is_empty_and_from_another_names_what_differs(one in settings(), two in settings()) {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, baseline) = approve(folder.path(), &one);
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let nothing = Default::default();
+        let same = snapshot(&one);
+        let against_itself = drift(&baseline, &same, &nothing, now);
+        prop_assert!(against_itself.differences.is_empty(), "{:?}", against_itself.differences);
+        prop_assert!(against_itself.not_compared.is_empty());
+
+        let other = snapshot(&two);
+        let found: BTreeSet<Property> = drift(&baseline, &other, &nothing, now)
+            .differences
+            .iter()
+            .filter_map(|difference| match difference {
+                connguard::drift::Difference::Setting(_, _, change) => Some(change.property),
+                _ => None,
+            })
+            .collect();
+        let expected: BTreeSet<Property> = Property::settings().filter(|property| same.records[0].connector.setting(*property) != other.records[0].connector.setting(*property)).collect();
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn on_a_relay_more_addresses_widen_and_fewer_narrow(one in settings(), extra in any::<u8>()) {
+        let mut one = one;
+        one["ConnectorType"] = json!("OnPremises");
+        one["SenderIPAddresses"] = json!([format!("203.0.113.{extra}")]);
+        let mut more = one.clone();
+        more["SenderIPAddresses"] = json!([format!("203.0.113.{extra}"), "198.51.100.0/24"]);
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        for (approved, observed, direction, count) in [(&one, &more, Direction::Widens, 256), (&more, &one, Direction::Narrows, 0)] {
+            let folder = tempfile::tempdir().unwrap();
+            let (_, baseline) = approve(folder.path(), approved);
+            let snapshot = snapshot(observed);
+            let drift = drift(&baseline, &snapshot, &Default::default(), now);
+            let [connguard::drift::Difference::Setting(_, _, change)] = drift.differences.as_slice() else { panic!("{drift:?}") };
+            prop_assert_eq!(change.direction, direction);
+            prop_assert_eq!(change.count, Some(count));
+        }
+    }
+}
