@@ -1,0 +1,14 @@
+//! Exported files are the most foreign bytes there are: any of them, and no panic.
+#![no_main]
+
+use connguard::canonical;
+use connguard::source::export;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(snapshot) = export::read("fuzz.json", bytes) {
+        // What was read is written in one way, and connectors have names.
+        assert_eq!(canonical::to_string(&snapshot.to_json()), canonical::to_string(&snapshot.to_json()));
+        assert!(snapshot.connectors().all(|connector| !connector.name.is_empty()));
+    }
+});

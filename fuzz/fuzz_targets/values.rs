@@ -1,0 +1,25 @@
+//! Values of settings: reading what was written gives the same value.
+#![no_main]
+
+use connguard::connector::property::Property;
+use connguard::connector::value::{Raw, Value};
+use connguard::hostile_text;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((index, rest)) = bytes.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(rest) else { return };
+    let Some(property) = Property::settings().nth(usize::from(*index)) else { return };
+    let items = text.split('\n').map(|item| Raw::Text(item.to_owned())).collect();
+    for raw in [Raw::List(items), Raw::Text(text.to_owned())] {
+        if let Ok(Some(value)) = Value::read(property, &raw) {
+            let again = Raw::List(value.elements().into_iter().map(Raw::Text).collect());
+            if property.kind().is_list() {
+                assert_eq!(Value::read(property, &again), Ok(Some(value)));
+            }
+        }
+    }
+    let shown = hostile_text::visible(text);
+    assert!(!shown.chars().any(hostile_text::is_dangerous));
+    let _ = hostile_text::deception(text);
+});
