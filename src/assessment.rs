@@ -283,7 +283,7 @@ impl<'a> Judge<'a> {
         }
         match (case.snapshot.taken_at, case.policy) {
             (None, _) => self.obstacle("nothing says when the snapshot was taken: give --taken-at, or export with the script from `connguard fetch --script`"),
-            (Some(taken_at), _) if taken_at > case.now + CLOCK_SKEW => self.obstacle(format!("the snapshot says it was taken in the future, at {taken_at}")),
+            (Some(taken_at), _) if taken_at.duration_since(case.now) > CLOCK_SKEW => self.obstacle(format!("the snapshot says it was taken in the future, at {taken_at}")),
             (Some(taken_at), Some(policy)) if case.now.duration_since(taken_at) > policy.document.max_snapshot_age => {
                 let age = time::words(case.now.duration_since(taken_at));
                 self.obstacle(format!("the snapshot is {age} old, and the policy takes none older than {}", time::words(policy.document.max_snapshot_age)));
@@ -341,6 +341,7 @@ impl<'a> Judge<'a> {
                 self.assessment.findings.push(finding);
             }
         }
+        self.confirm_organization(drift);
         for not_compared in &drift.not_compared {
             self.obstacle(format!(
                 "{not_compared} could not be compared: the snapshot does not hold it"
@@ -350,6 +351,25 @@ impl<'a> Judge<'a> {
             .coverage
             .not_compared
             .clone_from(&drift.not_compared);
+    }
+
+    /// Whose connectors these are must be known before they are compared: by the
+    /// name of the organization, or by an id, which no other organization has.
+    fn confirm_organization(&mut self, drift: &Drift<'_>) {
+        let Some(baseline) = self.case.baseline else {
+            return;
+        };
+        let named = baseline
+            .approved
+            .organization
+            .confirms(&self.case.snapshot.organization);
+        let ids = self.case.snapshot.connectors().zip(&drift.approved);
+        let mut known = ids.filter_map(|(connector, approved)| {
+            Some((connector, approved.as_ref()?.id.as_deref()?))
+        });
+        if !named && !known.any(|(connector, id)| connector.has_id(id)) {
+            self.obstacle("the snapshot does not say which organization it is of: export with the script from `connguard fetch --script`");
+        }
     }
 
     fn difference(&self, baseline: &Baseline, difference: &Difference<'_>) -> Finding {
@@ -740,19 +760,8 @@ impl<'a> Judge<'a> {
             for name in record.connector.metadata.unrecognised.keys() {
                 unrecognised.entry(name).or_insert(record);
             }
-            if record
-                .connector
-                .id()
-                .is_some_and(|id| snapshot.blocked_connectors.contains(id))
-            {
-                let finding = Finding {
-                    message: "Microsoft has blocked it from sending".to_owned(),
-                    connector: Some(record.connector.subject()),
-                    ..self.built_in("connector-blocked", Severity::High, record.location.clone())
-                };
-                self.assessment.findings.push(finding);
-            }
         }
+        self.blocked();
         for (name, record) in unrecognised {
             let finding = Finding {
                 message: format!(
@@ -767,6 +776,38 @@ impl<'a> Judge<'a> {
             };
             self.assessment.findings.push(finding);
             self.assessment.coverage.unrecognised.insert(name.clone());
+        }
+    }
+
+    /// A block is evidence even where its connector is gone: campaigns delete theirs.
+    fn blocked(&mut self) {
+        let snapshot = self.case.snapshot;
+        for id in &snapshot.blocked_connectors {
+            let record = snapshot
+                .records
+                .iter()
+                .find(|record| record.connector.has_id(id));
+            let location = record.map_or_else(
+                || Location {
+                    path: snapshot.origin.clone(),
+                    line: 1,
+                    column: 1,
+                },
+                |record| record.location.clone(),
+            );
+            let message = match record {
+                Some(_) => "Microsoft has blocked it from sending".to_owned(),
+                None => format!(
+                    "Microsoft has blocked the connector {id} from sending, and it is not in the snapshot"
+                ),
+            };
+            let finding = Finding {
+                message,
+                connector: record.map(|record| record.connector.subject()),
+                added: vec![id.clone()],
+                ..self.built_in("connector-blocked", Severity::High, location)
+            };
+            self.assessment.findings.push(finding);
         }
     }
 

@@ -243,13 +243,24 @@ impl Finding {
     }
 }
 
+/// The beginning of a text for a message: texts of tenants can be of any length.
+pub fn excerpt(text: &str) -> String {
+    const SHOWN: usize = 120;
+    let length = text.chars().count();
+    if length <= SHOWN {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(SHOWN).collect();
+    format!("{start} and {} characters more", length - SHOWN)
+}
+
 /// Joins elements for a message, the first few of many.
 pub fn shorten(elements: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = elements
         .iter()
         .take(SHOWN)
-        .cloned()
+        .map(|element| excerpt(element))
         .collect::<Vec<_>>()
         .join(", ");
     match elements.len().saturating_sub(SHOWN) {

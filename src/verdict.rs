@@ -102,7 +102,8 @@ fn code_of_findings(findings: &[Finding], fail_on: Severity) -> u8 {
     }
 }
 
-fn worst(codes: &[u8]) -> u8 {
+/// The worst of several exit codes.
+pub fn worst(codes: &[u8]) -> u8 {
     WORST_FIRST
         .into_iter()
         .find(|code| codes.contains(code))

@@ -267,7 +267,10 @@ fn snapshot(settings: &serde_json::Value) -> connguard::snapshot::Snapshot {
     let mut record = settings.clone();
     record["Name"] = json!("a");
     record["ExchangeObjectId"] = json!("0f3c8a1e-7d20-4c55-9b1a-6e2f3d4c5b01");
-    export::read("x.json", json!([record]).to_string().as_bytes()).unwrap()
+    export::read("x.json", json!([record]).to_string().as_bytes())
+        .unwrap()
+        .whole()
+        .unwrap()
 }
 
 proptest! {

@@ -6,7 +6,8 @@ use connguard::source::export;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(snapshot) = export::read("fuzz.json", bytes) {
+    if let Ok(export) = export::read("fuzz.json", bytes) {
+        let snapshot = export.snapshot;
         // What was read is written in one way, and connectors have names.
         assert_eq!(canonical::to_string(&snapshot.to_json()), canonical::to_string(&snapshot.to_json()));
         assert!(snapshot.connectors().all(|connector| !connector.name.is_empty()));

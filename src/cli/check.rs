@@ -14,7 +14,8 @@ use crate::finding::{Finding, Location, Severity};
 use crate::policy::document::is_tenant_name;
 use crate::policy::{PolicyError, Rules};
 use crate::report::{Format, Judged, PolicySummary, Report, RootSummary, render};
-use crate::snapshot::{Organization, Snapshot};
+use crate::snapshot::Organization;
+use crate::source::export::Export;
 use crate::trust::{Refusal, root};
 use crate::verdict;
 use clap::Args;
@@ -88,15 +89,17 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
     let targets = run.targets()?;
     let tenants = in_parallel(&targets, |target| run.judge(target));
     let report = run.report(tenants, &targets);
+    console.result(&render(&report, arguments.format))?;
+    // What was found is out before a file can fail, and a file that fails does not hide it.
+    let mut code = report.conclusion.exit_code;
     for (format, path) in &arguments.report {
-        write_report(
-            path,
-            &anstream::adapter::strip_str(&render(&report, *format)).to_string(),
-        )?;
+        let text = anstream::adapter::strip_str(&render(&report, *format)).to_string();
+        if let Err(failure) = write_report(path, &text) {
+            console.failure(&failure);
+            code = verdict::worst(&[code, failure.exit_code()]);
+        }
     }
-    let text = render(&report, arguments.format);
-    console.result(&text)?;
-    Ok(report.conclusion.exit_code)
+    Ok(code)
 }
 
 /// The flag can only make a run stricter: what is looser must be signed.
@@ -189,8 +192,6 @@ struct Target<'r> {
     name: String,
     configured: Option<&'r Tenant>,
     file: Option<PathBuf>,
-    /// Read already, where the file itself told which tenant it is.
-    snapshot: Option<Snapshot>,
 }
 
 struct Run<'r> {
@@ -254,7 +255,6 @@ impl<'r> Run<'r> {
             name: name.to_owned(),
             configured,
             file,
-            snapshot: None,
         }
     }
 
@@ -302,46 +302,37 @@ impl<'r> Run<'r> {
 
     /// One exported file: for the one tenant in scope, else for the one whose organization it names.
     fn target_of_file(&self, path: &Path, asked: &[&String]) -> Result<Target<'r>, Failure> {
+        let file = Some(path.to_owned());
         if let [only] = asked {
-            return Ok(self.target(only, Some(path.to_owned())));
+            return Ok(self.target(only, file));
         }
-        let Ok(snapshot) = fetch::read(path, self.arguments.taken_at) else {
-            // Read again where its mistakes become findings of a tenant.
-            return Ok(self.target(
-                self.arguments
-                    .tenant
-                    .first()
-                    .map_or("export", String::as_str),
-                Some(path.to_owned()),
-            ));
-        };
-        let matching: Vec<&&String> = asked
-            .iter()
-            .filter(|name| {
-                self.repository
-                    .and_then(|repository| repository.config.tenants.get(**name))
-                    .is_some_and(|tenant| tenant.organization.confirms(&snapshot.organization))
-            })
-            .collect();
-        let name = match (matching.as_slice(), self.repository) {
-            ([only], _) => (**only).clone(),
-            (_, None) => self
+        // What is wrong with the file is said when it is judged.
+        let organization = fetch::read(path, self.arguments.taken_at)
+            .map(|export| export.snapshot.organization)
+            .unwrap_or_default();
+        let Some(repository) = self.repository else {
+            let name = self
                 .arguments
                 .tenant
                 .first()
                 .cloned()
-                .unwrap_or_else(|| name_of(&snapshot.organization)),
-            (_, Some(_)) => {
-                return Err(Failure::Usage(format!(
-                    "{} does not say which of the tenants it is; name it with --tenant",
-                    path.display()
-                )));
-            }
+                .unwrap_or_else(|| name_of(&organization));
+            return Ok(self.target(&name, file));
         };
-        Ok(Target {
-            snapshot: Some(snapshot),
-            ..self.target(&name, Some(path.to_owned()))
-        })
+        let is_it = |name: &&&String| {
+            repository
+                .config
+                .tenants
+                .get(**name)
+                .is_some_and(|tenant| tenant.organization.confirms(&organization))
+        };
+        match asked.iter().filter(is_it).collect::<Vec<_>>().as_slice() {
+            [only] => Ok(self.target(only, file)),
+            _ => Err(Failure::Usage(format!(
+                "{} does not say which of the tenants it is; name it with --tenant",
+                path.display()
+            ))),
+        }
     }
 
     fn judge(&self, target: &Target<'_>) -> Judged {
@@ -372,47 +363,54 @@ impl<'r> Run<'r> {
         let expected = baseline
             .as_ref()
             .map_or(&configured, |baseline| &baseline.approved.organization);
-        let mut assessment = match self.snapshot(target, expected) {
-            Ok(Some(snapshot)) => assess(&Case {
-                tenant: &target.name,
-                snapshot: &snapshot,
-                baseline: baseline.as_ref(),
-                policy: self.repository.and_then(Repository::verified_policy),
-                rules: self.rules,
-                by_operator: target.file.is_some(),
-                unverified_approvals: self.repository.is_some() && baseline.is_none(),
-                fail_on: self.fail_on,
-                now: self.now,
-            }),
-            Ok(None) => {
-                let mut assessment = Assessment::nothing(&target.name, expected.clone());
-                assessment.obstacles.push(format!("the policy demands a verdict on {:?}, and connguard.yaml does not say where to read it", target.name));
-                assessment
-            }
+        let nothing = || Assessment::nothing(&target.name, expected.clone());
+        let mut assessment = match self.export(target, expected) {
+            Ok(Some(export)) => self.assess_export(target, &export, baseline.as_ref()),
+            Ok(None) => Assessment {
+                obstacles: vec![format!(
+                    "the policy demands a verdict on {:?}, and connguard.yaml does not say where to read it",
+                    target.name
+                )],
+                ..nothing()
+            },
             Err(failures) => Assessment {
                 errors: failures,
-                ..Assessment::nothing(&target.name, expected.clone())
+                ..nothing()
             },
         };
         match refused {
-            Some(error @ BaselineError::Malformed(_)) => {
-                let help = error.help();
-                if let BaselineError::Malformed(problems) = &error {
-                    self.console.problems(problems);
-                    assessment.errors.extend(failures_of(problems, &help));
-                }
+            Some(BaselineError::Malformed(problems)) => {
+                assessment.errors.extend(self.shown(&problems))
             }
             Some(error) => assessment
                 .obstacles
                 .push(format!("{error} → {}", error.help())),
             None => {}
         }
-        if let Some(contradiction) = baseline
-            .as_ref()
-            .and_then(|baseline| baseline.approved.organization.contradiction(&configured))
-        {
+        if let Some(contradiction) = expected.contradiction(&configured) {
             assessment.obstacles.push(format!("connguard.yaml names another organization than the signed baseline: {contradiction}"));
         }
+        assessment
+    }
+
+    fn assess_export(
+        &self,
+        target: &Target<'_>,
+        export: &Export,
+        baseline: Option<&Baseline>,
+    ) -> Assessment {
+        let mut assessment = assess(&Case {
+            tenant: &target.name,
+            snapshot: &export.snapshot,
+            baseline,
+            policy: self.repository.and_then(Repository::verified_policy),
+            rules: self.rules,
+            by_operator: target.file.is_some(),
+            unverified_approvals: self.repository.is_some() && baseline.is_none(),
+            fail_on: self.fail_on,
+            now: self.now,
+        });
+        assessment.errors.extend(self.shown(&export.problems));
         assessment
     }
 
@@ -423,47 +421,51 @@ impl<'r> Run<'r> {
         Some(Baseline::open(&repository.folder, tenant, trust))
     }
 
-    /// The tenant's snapshot, of the organization that is expected; `None` where nothing says where to read it.
-    fn snapshot(
+    /// The tenant's export, of the organization that is expected; `None` where nothing says where to read it.
+    fn export(
         &self,
         target: &Target<'_>,
         expected: &Organization,
-    ) -> Result<Option<Snapshot>, Vec<assessment::Failure>> {
-        let read = match (&target.snapshot, &target.file, target.configured) {
-            (Some(snapshot), _, _) => Ok(snapshot.clone()),
-            (None, Some(path), _) => fetch::read(path, self.arguments.taken_at),
-            (None, None, Some(tenant)) => {
+    ) -> Result<Option<Export>, Vec<assessment::Failure>> {
+        let read = match (&target.file, target.configured) {
+            (Some(path), _) => fetch::read(path, self.arguments.taken_at),
+            (None, Some(tenant)) => {
                 let folder = self
                     .repository
                     .map(|repository| repository.folder.clone())
                     .unwrap_or_default();
                 fetch::read_configured(&folder, &tenant.export)
             }
-            (None, None, None) => return Ok(None),
+            (None, None) => return Ok(None),
         };
-        let snapshot = read.map_err(|problems| {
-            self.console.problems(&problems);
-            failures_of(&problems, "export again")
-        })?;
+        let export = read.map_err(|problems| self.shown(&problems))?;
+        let snapshot = &export.snapshot;
         self.console.detail(&format!(
             "read {} connectors of {:?} from {}",
             snapshot.records.len(),
             target.name,
             snapshot.origin
         ));
-        match expected.contradiction(&snapshot.organization) {
-            None => Ok(Some(snapshot)),
-            Some(contradiction) => Err(vec![assessment::Failure {
-                source: snapshot.origin,
-                message: format!(
-                    "this is the export of another organization than {:?}: {contradiction}",
-                    target.name
-                ),
-                help:
-                    "export the right organization, or name the tenant that this export belongs to"
-                        .to_owned(),
-            }]),
+        let Some(contradiction) = expected.contradiction(&snapshot.organization) else {
+            return Ok(Some(export));
+        };
+        Err(vec![assessment::Failure {
+            source: snapshot.origin.clone(),
+            message: format!(
+                "this is the export of another organization than {:?}: {contradiction}",
+                target.name
+            ),
+            help: "export the right organization, or name the tenant that this export belongs to"
+                .to_owned(),
+        }])
+    }
+
+    /// Shows mistakes with their lines, and gives them as failures of the tenant.
+    fn shown(&self, problems: &Problems) -> Vec<assessment::Failure> {
+        if !problems.is_empty() {
+            self.console.problems(problems);
         }
+        failures_of(problems, "correct the file, or export again")
     }
 
     fn report(&self, tenants: Vec<Judged>, targets: &[Target<'_>]) -> Report<'r> {
@@ -493,6 +495,12 @@ impl<'r> Run<'r> {
             now_given: self.arguments.trust.now.is_some(),
             fail_on: self.fail_on,
             asked: self.arguments.tenant.clone(),
+            from: self
+                .arguments
+                .from
+                .as_ref()
+                .map(|path| path.display().to_string()),
+            taken_at: self.arguments.taken_at,
             policy: self
                 .repository
                 .and_then(Repository::verified_policy)

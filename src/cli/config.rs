@@ -5,6 +5,7 @@ use crate::baseline::organization;
 use crate::document::{Node, Problem, Problems, Reader, Source};
 use crate::policy::document::{TENANT_NAME_HELP, is_tenant_name};
 use crate::snapshot::Organization;
+use crate::trust::files;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -59,11 +60,10 @@ impl Config {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let bytes = std::fs::read(path).map_err(|error| {
-            Failure::run(
-                format!("cannot read {}: {error}", path.display()),
-                "check the file and its permissions",
-            )
+        // Like every file of the repository never through a link: an error would quote what it leads to.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let bytes = files::read(folder, &shown).map_err(|error| {
+            Failure::run(error.to_string(), "put the configuration itself there")
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             Problems::from(

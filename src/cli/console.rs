@@ -48,6 +48,19 @@ impl Console {
         }
     }
 
+    /// Shows what the argument parser says: help as a result, a mistake as an error.
+    pub fn usage(&self, error: &clap::Error) -> u8 {
+        let text = error.render().ansi().to_string();
+        if error.use_stderr() {
+            self.error_line(text.trim_end());
+            return 2;
+        }
+        match self.text(&text) {
+            Ok(()) => 0,
+            Err(failure) => failure.exit_code(),
+        }
+    }
+
     /// Says something beside the result.
     pub fn note(&self, text: &str) {
         if !self.quiet {

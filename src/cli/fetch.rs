@@ -6,7 +6,8 @@ use crate::canonical;
 use crate::document::{Problem, Problems};
 use crate::report::pipeline;
 use crate::snapshot::{Completeness, Part, Snapshot};
-use crate::source::{export, script};
+use crate::source::export::{self, Export};
+use crate::source::script;
 use clap::Args;
 use jiff::Timestamp;
 use std::io::Read as _;
@@ -34,7 +35,7 @@ pub(super) fn run(common: &Common, arguments: &FetchArgs, console: &Console) -> 
         return Ok(0);
     }
     let snapshot = match &arguments.from {
-        Some(path) => read(path, arguments.taken_at)?,
+        Some(path) => read(path, arguments.taken_at)?.whole()?,
         None => read_tenant(common, arguments.tenant.as_deref())?,
     };
     console.result(&pipeline::defuse_json(&canonical::to_string(
@@ -87,17 +88,14 @@ fn read_tenant(common: &Common, asked: Option<&str>) -> Result<Snapshot, Failure
             names.join(", ")
         ))
     })?;
-    Ok(read_configured(
-        path.parent().unwrap_or(Path::new("")),
-        &tenant.export,
-    )?)
+    Ok(read_configured(path.parent().unwrap_or(Path::new("")), &tenant.export)?.whole()?)
 }
 
 /// Reads an export that the operator named. `taken_at` is for exports that carry no time of their own.
-pub(super) fn read(path: &Path, taken_at: Option<Timestamp>) -> Result<Snapshot, Problems> {
+pub(super) fn read(path: &Path, taken_at: Option<Timestamp>) -> Result<Export, Problems> {
     let shown = shown(path);
-    let mut snapshot = export::read(&shown, &bytes(path, &shown)?)?;
-    match (snapshot.taken_at, taken_at) {
+    let mut export = export::read(&shown, &bytes(path, &shown)?)?;
+    match (export.snapshot.taken_at, taken_at) {
         (Some(own), Some(given)) if own != given => {
             return Err(Problem::of_file(
                 shown,
@@ -106,13 +104,13 @@ pub(super) fn read(path: &Path, taken_at: Option<Timestamp>) -> Result<Snapshot,
             .help("leave --taken-at out: it is for exports that carry no time")
             .into());
         }
-        (own, given) => snapshot.taken_at = own.or(given),
+        (own, given) => export.snapshot.taken_at = own.or(given),
     }
-    Ok(snapshot)
+    Ok(export)
 }
 
 /// Reads an export that the configuration names, below the audit repository and never through a link.
-pub(super) fn read_configured(folder: &Path, path: &str) -> Result<Snapshot, Problems> {
+pub(super) fn read_configured(folder: &Path, path: &str) -> Result<Export, Problems> {
     let mut place = folder.to_owned();
     for part in Path::new(path).components() {
         place.push(part);

@@ -128,7 +128,14 @@ impl From<crate::document::Problems> for Failure {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            return ExitCode::from(
+                Console::new(clap::ColorChoice::Auto, false, false).usage(&error),
+            );
+        }
+    };
     let console = Console::new(cli.common.color, cli.common.quiet, cli.common.verbose);
     match run(&cli, &console) {
         Ok(code) => ExitCode::from(code),

@@ -3,11 +3,14 @@
 use super::console::Console;
 use super::repository::Repository;
 use super::{Common, Failure, Outcome, TrustArgs};
+use crate::digest::Digest;
 use crate::document::{Problem, Problems, Source};
 use crate::finding::Severity;
 use crate::hostile_text::visible;
+use crate::policy::catalogue;
 use crate::policy::rule::Rule;
 use crate::policy::{Policy, Rules};
+use crate::trust::files;
 use clap::Subcommand;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -108,14 +111,24 @@ fn test(common: &Common, files: &[PathBuf], console: &Console) -> Outcome {
     if files.is_empty() {
         rules.extend(Rules::catalogue_alone()?.into_rules());
         if let Some(config) = super::config::find(common.config.as_deref())? {
-            let folder = config.parent().unwrap_or(Path::new("")).join("policies");
-            for path in rule_files(&folder)? {
-                load(&path, &mut rules, &mut problems);
+            let repository = config.parent().unwrap_or(Path::new(""));
+            for name in rule_files(repository)? {
+                load(
+                    repository,
+                    &format!("policies/{name}"),
+                    &mut rules,
+                    &mut problems,
+                );
             }
         }
     }
     for path in files {
-        load(path, &mut rules, &mut problems);
+        load(
+            Path::new(""),
+            &path.to_string_lossy().replace('\\', "/"),
+            &mut rules,
+            &mut problems,
+        );
     }
     if !problems.is_empty() {
         return Err(problems.into());
@@ -144,9 +157,10 @@ fn test(common: &Common, files: &[PathBuf], console: &Console) -> Outcome {
     Ok(u8::from(failed > 0))
 }
 
-/// Rule files of a repository that are not copies of compiled-in ones, which are tested anyway.
-fn rule_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let entries = match std::fs::read_dir(folder) {
+/// Names of a repository's rule files that are no copies of compiled-in ones, which are tested anyway.
+fn rule_files(repository: &Path) -> Result<Vec<String>, Failure> {
+    let folder = repository.join("policies");
+    let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => {
@@ -156,46 +170,32 @@ fn rule_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
             ));
         }
     };
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "yaml")
-                && path.file_name().is_some_and(|name| name != "policy.yaml")
-        })
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names
+        .filter(|name| name.ends_with(".yaml") && name != "policy.yaml")
         .collect();
-    paths.retain(|path| {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        std::fs::read(path).map_or(true, |bytes| {
-            !crate::policy::catalogue::holds(&name, crate::digest::Digest::of(&bytes))
-        })
+    names.retain(|name| {
+        files::read(repository, &format!("policies/{name}"))
+            .map_or(true, |bytes| !catalogue::holds(name, Digest::of(&bytes)))
     });
-    paths.sort();
-    Ok(paths)
+    names.sort();
+    Ok(names)
 }
 
-fn load(path: &Path, rules: &mut Vec<Rule>, problems: &mut Problems) {
-    let shown = path.to_string_lossy().replace('\\', "/");
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+/// Reads a rule file, never through a link: its mistakes are quoted, and the folder may be anybody's.
+fn load(folder: &Path, path: &str, rules: &mut Vec<Rule>, problems: &mut Problems) {
+    let text = match files::read(folder, path).map(String::from_utf8) {
+        Ok(Ok(text)) => text,
+        Ok(Err(_)) => {
+            return problems
+                .push(Problem::of_file(path, "the file is not UTF-8").help("save it as UTF-8"));
+        }
         Err(error) => {
-            return problems.push(
-                Problem::of_file(shown, format!("cannot read the rule: {error}"))
-                    .help("name a rule file"),
-            );
+            return problems
+                .push(Problem::of_file(path, error.to_string()).help("name a rule file"));
         }
     };
-    match Rule::parse(
-        Source {
-            path: &shown,
-            text: &text,
-        },
-        false,
-    ) {
+    match Rule::parse(Source { path, text: &text }, false) {
         Ok(rule) => rules.push(rule),
         Err(of_rule) => problems.extend(of_rule),
     }

@@ -76,6 +76,16 @@ impl AddressSet {
         merge(&mut self.v6);
     }
 
+    /// The set that holds nothing.
+    pub const fn empty() -> Self {
+        Self {
+            v4: Vec::new(),
+            v6: Vec::new(),
+            entries: BTreeSet::new(),
+            malformed: BTreeSet::new(),
+        }
+    }
+
     /// Whether the set holds nothing at all, not even a malformed entry.
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty() && self.malformed.is_empty()
@@ -136,7 +146,16 @@ impl AddressSet {
     /// The addresses of both sets; its entries are the fewest CIDR blocks.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        self.difference(&self.difference(other))
+        let malformed = self
+            .malformed
+            .intersection(&other.malformed)
+            .cloned()
+            .collect();
+        Self::from_intervals(
+            common(&self.v4, &other.v4),
+            common(&self.v6, &other.v6),
+            malformed,
+        )
     }
 
     /// Whether every address of this set is in the other one.
@@ -247,12 +266,23 @@ impl Block {
     }
 
     fn interval(&self) -> (Family, Interval) {
-        let (low, high) = match self {
-            Self::Net(net) => (net.network(), net.broadcast()),
-            Self::Range(low, high) => (*low, *high),
-        };
-        let (family, low) = number(low);
-        (family, (low, number(high).1))
+        match self {
+            Self::Net(IpNet::V4(net)) => (
+                Family::V4,
+                (
+                    u32::from(net.network()).into(),
+                    u32::from(net.broadcast()).into(),
+                ),
+            ),
+            // Not unmapped: a block that begins before the IPv4-mapped ones or ends behind them is one of IPv6.
+            Self::Net(IpNet::V6(net)) => {
+                (Family::V6, (net.network().into(), net.broadcast().into()))
+            }
+            Self::Range(low, high) => {
+                let (family, low) = number(*low);
+                (family, (low, number(*high).1))
+            }
+        }
     }
 }
 
@@ -327,19 +357,18 @@ fn merge(intervals: &mut Vec<Interval>) {
     *intervals = merged;
 }
 
-/// What is left of merged intervals after taking merged intervals away.
+/// What is left of merged intervals after taking merged intervals away, in one pass over both.
 fn subtract(from: &[Interval], take: &[Interval]) -> Vec<Interval> {
     let mut left = Vec::new();
+    let mut first = 0;
     for &(low, high) in from {
+        // Cuts that end before this interval end before all later ones.
+        while take.get(first).is_some_and(|cut| cut.1 < low) {
+            first += 1;
+        }
         let mut next = Some(low);
-        for &(cut_low, cut_high) in take {
+        for &(cut_low, cut_high) in take.iter().skip(first).take_while(|cut| cut.0 <= high) {
             let Some(start) = next else { break };
-            if cut_high < start {
-                continue;
-            }
-            if cut_low > high {
-                break;
-            }
             if cut_low > start {
                 left.push((start, cut_low - 1));
             }
@@ -350,4 +379,21 @@ fn subtract(from: &[Interval], take: &[Interval]) -> Vec<Interval> {
         }
     }
     left
+}
+
+/// What merged intervals have in common, in one pass over both.
+fn common(one: &[Interval], two: &[Interval]) -> Vec<Interval> {
+    let (mut one, mut two) = (one.iter().peekable(), two.iter().peekable());
+    let mut found = Vec::new();
+    while let (Some(&&(low, high)), Some(&&(other_low, other_high))) = (one.peek(), two.peek()) {
+        if low.max(other_low) <= high.min(other_high) {
+            found.push((low.max(other_low), high.min(other_high)));
+        }
+        if high < other_high {
+            one.next();
+        } else {
+            two.next();
+        }
+    }
+    found
 }

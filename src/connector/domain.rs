@@ -20,14 +20,14 @@ pub struct Domain(String);
 impl Domain {
     /// Reads a domain name in any case, with U-labels or A-labels, with or without a final dot.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         let text = text.strip_suffix('.').unwrap_or(text);
         // Underscores are outside STD3 yet occur in real host names; the service does not refuse them.
         let deny = AsciiDenyList::new(false, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
         let ascii = Uts46::new()
             .to_ascii(text.as_bytes(), deny, Hyphens::Check, DnsLength::Verify)
             .ok()?;
-        Some(Self(ascii.into_owned()))
+        spells(text, &ascii).then(|| Self(ascii.into_owned()))
     }
 
     /// The name in A-labels.
@@ -42,18 +42,47 @@ impl Domain {
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
+    /// Whether a wildcard over this domain covers names that anybody can get.
+    pub fn spans_shared(&self) -> bool {
+        self.is_shared()
+            || GIVEN_OUT
+                .iter()
+                .any(|given| Self((*given).to_owned()).is_within(self))
+    }
+
     /// Whether anybody can get a name below this one: a public suffix such as
     /// `com` or `co.uk`, or a domain Microsoft gives out names below. The
     /// public suffix list does not know the latter.
     pub fn is_shared(&self) -> bool {
-        const GIVEN_OUT: [&str; 4] = [
-            "onmicrosoft.com",
-            "mail.onmicrosoft.com",
-            "outlook.com",
-            "mail.protection.outlook.com",
-        ];
         GIVEN_OUT.contains(&self.as_str()) || psl::suffix_str(self.as_str()) == Some(self.as_str())
     }
+}
+
+/// Domains below which Microsoft gives out names, which the public suffix list does not know.
+const GIVEN_OUT: [&str; 4] = [
+    "onmicrosoft.com",
+    "mail.onmicrosoft.com",
+    "outlook.com",
+    "mail.protection.outlook.com",
+];
+
+/// Whether a name was written as it is, but for case and script: what the mapping
+/// of Unicode drops or replaces (invisible letters, full-width forms, other dots)
+/// makes another text that only looks the same.
+fn spells(text: &str, ascii: &str) -> bool {
+    let (unicode, _) =
+        Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow);
+    let lower = text.to_lowercase();
+    let mut labels = lower.split('.');
+    let spelled = ascii
+        .split('.')
+        .zip(unicode.split('.'))
+        .all(|(ascii, unicode)| {
+            labels
+                .next()
+                .is_some_and(|label| label == ascii || label == unicode)
+        });
+    spelled && labels.next().is_none()
 }
 
 impl fmt::Display for Domain {
@@ -76,7 +105,7 @@ pub enum DomainPattern {
 impl DomainPattern {
     /// Reads `*`, `*.domain` or `domain`; a wildcard anywhere else is refused.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         if text == "*" {
             return Some(Self::Any);
         }
@@ -184,7 +213,7 @@ impl DomainSet {
 
 /// Splits an address space at the *last* `;`: a tail of digits is the cost.
 fn parse_space(entry: &str) -> Option<(DomainPattern, u32)> {
-    let entry = entry.trim();
+    let entry = entry.trim_ascii();
     let plain = match entry.split_at_checked(5) {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case("smtp:") => rest,
         _ => entry,

@@ -8,10 +8,12 @@ pub mod property;
 pub mod value;
 
 use crate::finding::Subject;
+use crate::hostile_text;
 use jiff::Timestamp;
 use property::{ConnectorType, Property};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 use value::Value;
 
 /// A GUID in lower case without braces, as identity is compared.
@@ -33,7 +35,7 @@ pub struct Metadata {
 }
 
 /// One inbound connector.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Connector {
     /// Exchange's `Name`, as found.
     pub name: String,
@@ -44,8 +46,12 @@ pub struct Connector {
     /// Settings that the record holds, in normal form. A boolean or enumeration
     /// that is not here is unknown; see [`Connector::setting`] for the rest.
     pub settings: BTreeMap<Property, Value>,
+    /// Properties whose values are there and could not be read: unknown, never empty.
+    pub unreadable: BTreeSet<Property>,
     /// What the service maintains.
     pub metadata: Metadata,
+    /// What the name looks like, worked out when it is first asked for.
+    pub shape: OnceLock<String>,
 }
 
 impl Connector {
@@ -75,6 +81,7 @@ impl Connector {
         match property {
             Property::Name => Some(Value::Text(self.name.clone())),
             Property::IsValid => self.metadata.is_valid.map(Value::Boolean),
+            _ if self.unreadable.contains(&property) => None,
             _ => self
                 .settings
                 .get(&property)
@@ -91,12 +98,18 @@ impl Connector {
         }
     }
 
-    /// The addresses of a list of them; empty where the record holds none.
-    pub fn addresses(&self, property: Property) -> address::AddressSet {
+    /// The addresses of a list of them; none where the record holds none.
+    pub fn addresses(&self, property: Property) -> &address::AddressSet {
+        static NONE: address::AddressSet = address::AddressSet::empty();
         match self.settings.get(&property) {
-            Some(Value::Addresses(set)) => set.clone(),
-            _ => address::AddressSet::default(),
+            Some(Value::Addresses(set)) => set,
+            _ => &NONE,
         }
+    }
+
+    /// What the name looks like to a reader: equal for names that cannot be told apart.
+    pub fn name_shape(&self) -> &str {
+        self.shape.get_or_init(|| hostile_text::shape(&self.name))
     }
 
     /// The type, where it is one that is known.

@@ -12,6 +12,7 @@ use super::certificate::CertificateName;
 use super::domain::DomainSet;
 use super::names::NameSet;
 use super::property::{Kind, Property};
+use crate::finding::excerpt;
 use serde_json::Value as Json;
 
 /// A value as it was found, before anything is known about it.
@@ -37,8 +38,8 @@ impl Raw {
         match self {
             Self::Null => "null".to_owned(),
             Self::Boolean(value) => value.to_string(),
-            Self::Number(text) => format!("the number {text}"),
-            Self::Text(text) => format!("the text {text:?}"),
+            Self::Number(text) => format!("the number {}", excerpt(text)),
+            Self::Text(text) => format!("the text {:?}", excerpt(text)),
             Self::List(items) => format!("a list of {}", items.len()),
             Self::Object => "an object".to_owned(),
         }
@@ -189,7 +190,7 @@ fn elements(property: Property, raw: &Raw) -> Result<Vec<&str>, ValueError> {
     };
     Ok(items
         .into_iter()
-        .map(str::trim)
+        .map(str::trim_ascii)
         .filter(|item| !item.is_empty())
         .collect())
 }
@@ -202,33 +203,46 @@ fn joined(property: Property, text: &str) -> Result<Vec<&str>, ValueError> {
             help: Some("export with `ConvertTo-Json -Depth 4`, or with the script from `connguard fetch --script`".to_owned()),
         });
     }
-    Ok(text.split_whitespace().collect())
+    // No element of the other kinds holds a comma, and people join with them.
+    Ok(text
+        .split(|c: char| c.is_ascii_whitespace() || c == ',')
+        .collect())
 }
 
 /// Refuses what PowerShell writes instead of a value: a type name or a cut-off list.
 fn whole(property: Property, text: &str) -> Result<&str, ValueError> {
-    let trimmed = text.trim();
-    let type_name = ["System.", "Microsoft.Exchange.", "Deserialized."]
-        .iter()
-        .any(|prefix| trimmed.starts_with(prefix))
-        && (trimmed.ends_with("[]")
-            || trimmed.ends_with(']')
-            || trimmed.contains('`')
-            || !trimmed.contains(' '))
-        && property.kind() != Kind::References;
-    if type_name {
-        return Err(ValueError {
-            message: format!("`{}` holds the name of a type, {trimmed:?}, instead of a value", property.name()),
-            help: Some("PowerShell cut nested values off: export with `ConvertTo-Json -Depth 4`, or with the script from `connguard fetch --script`".to_owned()),
-        });
-    }
-    if trimmed.ends_with("...") || trimmed.ends_with('…') {
-        return Err(ValueError {
-            message: format!("`{}` is cut off: {trimmed:?}", property.name()),
-            help: Some("set `$FormatEnumerationLimit = -1` and export with `ConvertTo-Json -Depth 4`, or use the script from `connguard fetch --script`".to_owned()),
-        });
-    }
-    Ok(text)
+    let trimmed = text.trim_ascii();
+    let (what, help) = if is_type_name(trimmed) {
+        (
+            "holds the name of a type instead of a value",
+            "PowerShell cut nested values off: export with `ConvertTo-Json -Depth 4`, or with the script from `connguard fetch --script`",
+        )
+    } else if trimmed.ends_with("...") || trimmed.ends_with('…') {
+        (
+            "is cut off",
+            "set `$FormatEnumerationLimit = -1` and export with `ConvertTo-Json -Depth 4`, or use the script from `connguard fetch --script`",
+        )
+    } else {
+        return Ok(text);
+    };
+    Err(ValueError {
+        message: format!("`{}` {what}: {:?}", property.name(), excerpt(trimmed)),
+        help: Some(help.to_owned()),
+    })
+}
+
+/// Names of .NET types as PowerShell writes them. A domain may begin with `System.` as well, so only shapes that no value has count.
+fn is_type_name(text: &str) -> bool {
+    let generic = text.contains('`') && text.contains('[');
+    let array = text.ends_with("[]");
+    let dotnet = text.starts_with("System.")
+        || text.starts_with("Microsoft.Exchange.Data.")
+        || text.starts_with("Deserialized.");
+    dotnet
+        && (generic
+            || array
+            || text.starts_with("System.Collections.")
+            || matches!(text, "System.Object" | "System.String"))
 }
 
 fn mismatch(property: Property, raw: &Raw) -> ValueError {

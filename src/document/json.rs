@@ -57,6 +57,11 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The value as it is written.
+    pub fn raw_text(&self) -> &'a str {
+        self.raw.get()
+    }
+
     /// The value's bytes in the file.
     pub fn span(&self) -> Range<usize> {
         // Both addresses lie in one text, so their distance is the offset.

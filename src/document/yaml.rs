@@ -5,6 +5,7 @@
 //! such as `no` and `on` stay texts.
 
 use super::problem::{Problem, Source};
+use crate::finding::excerpt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{Location, Spanned};
 use std::collections::HashSet;
@@ -87,7 +88,7 @@ impl Node {
             Content::Boolean(value) => value.to_string(),
             Content::Integer(number) => format!("the number {number}"),
             Content::Float(number) => format!("the number {number}"),
-            Content::Text(text) => format!("the text {text:?}"),
+            Content::Text(text) => format!("the text {:?}", excerpt(text)),
             Content::List(_) => "a list".to_owned(),
             Content::Map(_) => "a mapping".to_owned(),
         }

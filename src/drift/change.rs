@@ -6,7 +6,7 @@ use crate::connector::domain::DomainSet;
 use crate::connector::property::{ConnectorType, Empty, Move, Property};
 use crate::connector::value::Value;
 use crate::connector::{connector_type, names::NameSet};
-use crate::finding::{Direction, Severity, shorten};
+use crate::finding::{Direction, Severity, excerpt, shorten};
 
 /// How one setting moved.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,7 +110,7 @@ fn plain(expected: &Value, observed: &Value) -> Movement {
         if value.is_empty() {
             "empty".to_owned()
         } else {
-            format!("{:?}", value.elements().join(", "))
+            format!("{:?}", excerpt(&value.elements().join(", ")))
         }
     };
     Movement {

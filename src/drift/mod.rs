@@ -126,6 +126,13 @@ impl<'a> Drift<'a> {
             self.differences.push(Difference::Renamed(approved, record));
         }
         self.compared += 1;
+        if approved.id.is_some() && record.connector.id().is_none() {
+            // By name alone nobody can tell whether it was deleted and made again.
+            self.not_compared.push(NotCompared {
+                connector: Some(record.connector.name.clone()),
+                what: Property::ExchangeObjectId.name().to_owned(),
+            });
+        }
         for property in Property::settings() {
             let expected = approved.setting(property);
             let absent = !record.connector.settings.contains_key(&property);

@@ -28,14 +28,14 @@ pub struct Pairs<'a> {
 pub fn pair<'a>(approved: &'a [ApprovedConnector], records: &[Record]) -> Pairs<'a> {
     let mut of_records: Vec<Option<Pairing<'a>>> = records.iter().map(|_| None).collect();
     let mut left: Vec<&ApprovedConnector> = Vec::new();
-    let mut by_id: HashMap<&str, usize> = HashMap::new();
-    for (index, record) in records.iter().enumerate() {
-        // ExchangeObjectId last, so that it wins over another record's equal Guid.
-        for id in [&record.connector.guid, &record.connector.exchange_object_id]
-            .into_iter()
-            .flatten()
-        {
-            by_id.insert(id, index);
+    let mut by_id: HashMap<String, usize> = HashMap::new();
+    // ExchangeObjectIds in a second pass, so that they win over another record's equal Guid.
+    for id_of in [
+        |record: &Record| record.connector.guid.clone(),
+        |record: &Record| record.connector.exchange_object_id.clone(),
+    ] {
+        for (index, record) in records.iter().enumerate() {
+            by_id.extend(id_of(record).map(|id| (id, index)));
         }
     }
     for connector in approved {

@@ -27,6 +27,19 @@ pub fn evaluate(rule: &Rule, tenant: &str, subject: &Subject<'_>) -> Outcome {
     if applies == Some(false) {
         return Outcome::NotApplicable;
     }
+    // Whatever the other parts of the check say: a list that nobody defined is a mistake.
+    if let Some(name) = rule
+        .check
+        .lists()
+        .into_iter()
+        .find(|name| subject.lists.get(name).is_none())
+    {
+        return if rule.from_catalogue {
+            Outcome::NotApplicable
+        } else {
+            Outcome::UndefinedList(name)
+        };
+    }
     match rule.check.check(subject) {
         Check::Holds => Outcome::Passed,
         Check::UndefinedList(_) if rule.from_catalogue => Outcome::NotApplicable,

@@ -88,17 +88,30 @@ impl AppliesTo {
 }
 
 /// Whether a tenant name matches a pattern in which `*` stands for any text.
+///
+/// Each piece between two `*` is taken where it first fits: a later place could
+/// only leave less for the pieces behind it.
 pub fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let Some((head, tail)) = pattern.split_once('*') else {
+    let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };
-    let Some(rest) = name.strip_prefix(head) else {
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(mut left) = name
+        .strip_prefix(head)
+        .and_then(|name| name.strip_suffix(tail))
+    else {
         return false;
     };
-    rest.char_indices()
-        .map(|(index, _)| index)
-        .chain([rest.len()])
-        .any(|index| matches_pattern(tail, rest.get(index..).unwrap_or_default()))
+    for piece in middle.split('*') {
+        let Some((_, behind)) = left
+            .split_once(piece)
+            .or((piece.is_empty()).then_some(("", left)))
+        else {
+            return false;
+        };
+        left = behind;
+    }
+    true
 }
 
 /// A rule's examples.
@@ -378,12 +391,38 @@ fn example(reader: &Reader<'_>, node: &Node, applies_to: &AppliesTo) -> Option<C
     })?;
     Some(Connector {
         name,
-        exchange_object_id: None,
-        guid: None,
         settings,
         metadata: Metadata {
             is_valid,
             ..Metadata::default()
         },
+        ..Connector::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches_pattern;
+
+    #[test]
+    fn patterns_of_tenant_names() {
+        for (pattern, name, expected) in [
+            ("eu-*", "eu-west", true),
+            ("eu-*", "us-west", false),
+            ("*", "anything", true),
+            ("*-a-*-b", "x-a-y-b", true),
+            ("*-a-*-b", "x-b-y-a", false),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("**", "", true),
+            ("plain", "plain", true),
+            ("plain", "plainer", false),
+        ] {
+            assert_eq!(matches_pattern(pattern, name), expected, "{pattern} {name}");
+        }
+        assert!(!matches_pattern(
+            "*a*a*a*a*a*a*a*a*a*a*a*a*b",
+            &"a".repeat(63)
+        ));
+    }
 }

@@ -4,7 +4,7 @@
 
 use super::{Judged, Report};
 use crate::document::time::words;
-use crate::finding::{Direction, Finding, Severity, Status, Subject};
+use crate::finding::{Direction, Finding, Severity, Status, Subject, excerpt};
 use crate::hostile_text::visible;
 use crate::verdict::Verdict;
 use owo_colors::{OwoColorize as _, Style};
@@ -357,8 +357,12 @@ impl Page {
         } else {
             String::new()
         };
+        let taken = report
+            .taken_at
+            .map(|time| format!("; export said to be taken at {time}"))
+            .unwrap_or_default();
         let conditions = format!(
-            "{root}; {policy}; rollback not checked, as this run remembers no earlier versions; fails on {}{now}",
+            "{root}; {policy}; rollback not checked, as this run remembers no earlier versions; fails on {}{now}{taken}",
             report.fail_on
         );
         for line in wrap(&conditions, WIDTH) {
@@ -477,15 +481,15 @@ fn list_value(text: &mut String, name: &str, value: &Value) {
 fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() => "(empty)".to_owned(),
-        Value::String(text) => visible(text),
+        Value::String(text) => visible(&excerpt(text)),
         Value::Null => "(empty)".to_owned(),
-        other => visible(&other.to_string()),
+        other => visible(&excerpt(&other.to_string())),
     }
 }
 
 /// A name between quotes, with its own quotes and anything dangerous shown.
 fn quoted(name: &str) -> String {
-    format!("\"{}\"", visible(name).replace('"', "\\\""))
+    format!("\"{}\"", visible(&excerpt(name)).replace('"', "\\\""))
 }
 
 fn counted(number: usize, what: &str) -> String {

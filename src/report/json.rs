@@ -58,6 +58,10 @@ struct Options {
     fail_on: &'static str,
     /// The tenants asked for; empty means all.
     tenants: Vec<String>,
+    /// The file or folder given with `--from`.
+    from: Option<String>,
+    /// The time given with `--taken-at`.
+    taken_at: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -274,6 +278,8 @@ fn wire(report: &Report<'_>) -> Wire {
             now: report.now_given.then(|| report.now.to_string()),
             fail_on: report.fail_on.name(),
             tenants: report.asked.clone(),
+            from: report.from.clone(),
+            taken_at: report.taken_at.map(|time| time.to_string()),
         },
         root: report.root.as_ref().map(|root| Root {
             version: root.version,

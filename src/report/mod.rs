@@ -25,6 +25,10 @@ pub struct Report<'a> {
     pub fail_on: Severity,
     /// Tenants named with `--tenant`; empty means all.
     pub asked: Vec<String>,
+    /// What was given with `--from`.
+    pub from: Option<String>,
+    /// What was given with `--taken-at`.
+    pub taken_at: Option<Timestamp>,
     /// The root, if it could be verified.
     pub root: Option<RootSummary>,
     /// The policy, if it could be verified.

@@ -2,6 +2,8 @@
 //! lines that begin with `::` and from `##[`, Azure from `##vso[` and `##[`.
 //! No output of ours, in any format, holds one.
 
+use crate::hostile_text::is_dangerous;
+
 /// Defuses text for people. A mark that would begin a command gets a visible backslash.
 pub fn defuse_text(text: &str) -> String {
     let mut defused = String::with_capacity(text.len());
@@ -36,9 +38,22 @@ fn skip_blank(line: &str) -> &str {
     }
 }
 
-/// Defuses JSON without changing what it says: the marks only occur in strings, where `#` may be written as an escape.
+/// Defuses JSON without changing what it says: such characters only occur in
+/// strings, where each may be written as an escape.
 pub fn defuse_json(text: &str) -> String {
-    text.replace("##vso[", "#\\u0023vso[")
+    let mut defused = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && is_dangerous(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                defused.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            defused.push(c);
+        }
+    }
+    defused
+        .replace("##vso[", "#\\u0023vso[")
         .replace("##[", "#\\u0023[")
 }
 
@@ -71,9 +86,9 @@ mod tests {
 
     #[test]
     fn json_says_the_same() {
-        let value = serde_json::json!({ "name": "##vso[x] ##[y]" });
+        let value = serde_json::json!({ "name": "##vso[x] ##[y] \u{202e}\u{9b}\u{e0041}" });
         let defused = defuse_json(&value.to_string());
-        assert!(!defused.contains("##["));
+        assert!(!defused.contains("##[") && !defused.chars().any(is_dangerous));
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&defused).ok(),
             Some(value)

@@ -65,6 +65,12 @@ fn invocation(report: &Report<'_>) -> Value {
         "executionSuccessful": report.tenants.iter().all(|tenant| tenant.assessment.errors.is_empty()),
         "exitCode": report.conclusion.exit_code,
         "exitCodeDescription": report.conclusion.verdict.name(),
+        "properties": {
+            "now": report.now_given.then(|| report.now.to_string()),
+            "from": report.from,
+            "taken_at": report.taken_at.map(|time| time.to_string()),
+            "fail_on": report.fail_on.name(),
+        },
         "toolExecutionNotifications": notifications,
     })
 }

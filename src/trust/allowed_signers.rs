@@ -10,6 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Where the keys lie in an audit repository.
@@ -172,6 +173,7 @@ struct Options {
 impl Options {
     fn parse(text: &str) -> Result<Self, String> {
         let mut options = Self::default();
+        let mut seen = BTreeSet::new();
         for option in split_options(text) {
             let Some((name, value)) = option.split_once('=') else {
                 return Err(format!("the option {option:?} is not known"));
@@ -180,6 +182,9 @@ impl Options {
                 .strip_prefix('"')
                 .and_then(|value| value.strip_suffix('"'))
                 .ok_or_else(|| format!("the value of {name} must be in double quotes"))?;
+            if !seen.insert(name.to_ascii_lowercase()) {
+                return Err(format!("the option {name:?} stands here twice"));
+            }
             match name.to_ascii_lowercase().as_str() {
                 "namespaces" if value.contains(['*', '?', '!']) => {
                     return Err("`namespaces` must name namespaces, not patterns".to_owned());

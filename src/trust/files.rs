@@ -43,6 +43,9 @@ pub enum FileError {
     /// It is larger than any such file has reason to be.
     #[error("{0} is larger than {limit} MiB", limit = LARGEST_FILE >> 20)]
     TooLarge(String),
+    /// Nobody has that many signers; looking at all of them would take long.
+    #[error("{0} holds more than {MOST_SIGNATURES} signatures")]
+    TooMany(String),
     /// The system refused.
     #[error("cannot read {path}: {error}")]
     Io {
@@ -145,6 +148,8 @@ fn signature_names(repository: &Path, folder: &str) -> Result<Vec<String>, FileE
         }
     }
     names.sort();
-    names.truncate(MOST_SIGNATURES);
+    if names.len() > MOST_SIGNATURES {
+        return Err(FileError::TooMany(folder.to_owned()));
+    }
     Ok(names)
 }

@@ -474,8 +474,12 @@ fn reports_are_written_beside_standard_output() {
     for file in ["out.json", "out.sarif"] {
         assert!(serde_json::from_str::<serde_json::Value>(&repo.read(file)).is_ok());
     }
-    repo.check_with(&["--report", "json=no/such/folder.json"])
-        .expect(1, &["cannot write no/such/folder.json"]);
+    // A report that cannot be written is an error, and hides neither the result nor an attack.
+    let report = ["--report", "json=no/such/folder.json"];
+    repo.check_with(&report)
+        .expect(14, &["cannot write no/such/folder.json", "drift-unknown"]);
+    repo.check_with(&[&report[..], &["--tenant", "contoso"]].concat())
+        .expect(1, &["cannot write no/such/folder.json", "contoso CLEAN"]);
     repo.check_with(&["--report", "pdf=x"])
         .expect(2, &["there is no format"]);
 }

@@ -1,5 +1,6 @@
 //! Everything a user does, through the real binary, in a scrubbed environment.
 
+mod attacks;
 mod check;
 mod drift_table;
 mod fetch;

@@ -191,7 +191,7 @@ impl Condition for Unshared {
             .iter()
             .filter(|other| other.boolean(Property::Enabled) != Some(false))
         {
-            let overlap = observed.intersection(&other.addresses(self.property));
+            let overlap = observed.intersection(other.addresses(self.property));
             if !overlap.is_empty() {
                 with.push(format!("{:?}", other.name));
                 shared = shared.union(&overlap);

@@ -158,9 +158,8 @@ impl Condition for Owned {
         };
         let anybody = match name.pattern() {
             Some(DomainPattern::Any) => true,
-            Some(DomainPattern::Subtree(domain) | DomainPattern::Exact(domain)) => {
-                domain.is_shared()
-            }
+            Some(DomainPattern::Subtree(domain)) => domain.spans_shared(),
+            Some(DomainPattern::Exact(domain)) => domain.is_shared(),
             None => false,
         };
         if !anybody {

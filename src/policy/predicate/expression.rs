@@ -24,7 +24,10 @@ use std::sync::{Arc, LazyLock};
 const DEEPEST_NESTING: usize = 2;
 
 /// The longest expression, in bytes.
-const LONGEST: usize = 4096;
+const LONGEST: usize = 2048;
+
+/// How deep its tree may be: it is walked by calls, on stacks of two megabytes.
+const DEEPEST_TREE: usize = 64;
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
@@ -346,6 +349,7 @@ const VARIABLES: [&str; 4] = ["connector", "others", "lists", "accepted_domains"
 #[derive(Default)]
 struct Checker {
     mistakes: Vec<Mistake>,
+    depth: usize,
     scope: Vec<(String, Type)>,
     properties: BTreeSet<Property>,
     lists: BTreeSet<String>,
@@ -363,6 +367,20 @@ impl Checker {
     }
 
     fn infer(&mut self, node: &IdedExpr, nesting: usize) -> Type {
+        if self.depth >= DEEPEST_TREE {
+            return self.wrong(
+                node.id,
+                format!("the expression is more than {DEEPEST_TREE} levels deep"),
+                "use a list and `in`, `all` or `exists`, or take the rule apart",
+            );
+        }
+        self.depth += 1;
+        let kind = self.infer_here(node, nesting);
+        self.depth -= 1;
+        kind
+    }
+
+    fn infer_here(&mut self, node: &IdedExpr, nesting: usize) -> Type {
         match &node.expr {
             Expr::Literal(literal) => literal_type(literal),
             Expr::Ident(name) => self.variable(node.id, name),

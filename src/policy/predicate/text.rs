@@ -3,6 +3,7 @@
 use super::{Check, Condition, Offence, Subject, known, property_field};
 use crate::connector::property::{Kind, Property};
 use crate::document::{Node, Reader};
+use crate::finding::excerpt;
 use crate::hostile_text;
 use std::collections::BTreeSet;
 
@@ -38,47 +39,46 @@ impl Condition for Plain {
     }
 }
 
-/// `unlike_others: { property }`
+/// `unlike_others: { property: Name }`: no comment is taken for another connector's.
 #[derive(Debug)]
-pub struct UnlikeOthers {
-    property: Property,
-}
+pub struct UnlikeOthers;
 
 impl UnlikeOthers {
     /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
-        only_text(reader, node, "`unlike_others`").map(|property| Self { property })
+        let property = only_text(reader, node, "`unlike_others`")?;
+        if property == Property::Name {
+            Some(Self)
+        } else {
+            reader.expected(node, "`property: Name`", "only names tell connectors apart")
+        }
     }
 }
 
 impl Condition for UnlikeOthers {
     fn properties(&self) -> BTreeSet<Property> {
-        BTreeSet::from([self.property])
+        BTreeSet::from([Property::Name])
     }
 
     fn check(&self, subject: &Subject<'_>) -> Result<Check, Check> {
-        let own = known(subject, self.property)?.elements().join(" ");
-        for other in subject.others {
-            let theirs = other
-                .setting(self.property)
-                .map(|value| value.elements().join(" "))
-                .unwrap_or_default();
-            if own.to_lowercase() != theirs.to_lowercase()
-                && hostile_text::look_alike(&own, &theirs)
-            {
-                let message = format!(
-                    "{} {own:?} looks like {theirs:?}, the {} of another connector",
-                    self.property.name(),
-                    self.property.name()
-                );
-                return Ok(Offence {
-                    added: vec![own],
-                    ..Offence::of(subject, self.property, message)
-                }
-                .fails());
-            }
+        let own = &subject.connector.name;
+        let shape = subject.connector.name_shape();
+        let alike = subject.others.iter().find(|other| {
+            other.name_shape() == shape && other.name.to_lowercase() != own.to_lowercase()
+        });
+        let Some(other) = alike else {
+            return Ok(Check::Holds);
+        };
+        let message = format!(
+            "Name {:?} looks like {:?}, the Name of another connector",
+            excerpt(own),
+            excerpt(&other.name)
+        );
+        Ok(Offence {
+            added: vec![own.clone()],
+            ..Offence::of(subject, Property::Name, message)
         }
-        Ok(Check::Holds)
+        .fails())
     }
 }
 
