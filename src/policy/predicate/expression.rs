@@ -50,11 +50,6 @@ impl Expression {
     /// Reads what stands behind the predicate's name.
     pub fn read(reader: &Reader<'_>, node: &Node) -> Option<Self> {
         let text = reader.text(node)?;
-        let place = Place {
-            source: reader.source(),
-            node,
-            text: &text,
-        };
         if text.len() > LONGEST {
             reader.wrong(
                 node.span.clone(),
@@ -63,55 +58,113 @@ impl Expression {
             );
             return None;
         }
-        let program = match ENVIRONMENT.compile(&text) {
-            Ok(program) => program,
-            Err(errors) => {
-                for error in &errors.errors {
-                    let offset = offset_of(&text, error.pos);
-                    reader.wrong(
-                        place.range(offset, offset + 1),
-                        format!(
-                            "the expression is malformed: {}",
-                            error.msg.lines().next().unwrap_or_default()
-                        ),
-                        "see https://cel.dev for the language",
-                    );
-                }
-                return None;
-            }
+        let place = Place {
+            source: reader.source(),
+            node,
+            text: &text,
         };
+        let compiled = on_a_deep_stack(|| Self::compile(&text));
+        for mistake in compiled.as_ref().err().into_iter().flatten() {
+            reader.wrong(
+                place.range(mistake.span.clone()),
+                &mistake.message,
+                &mistake.help,
+            );
+        }
+        compiled.ok()
+    }
+
+    /// Parses an expression and checks its names and types.
+    fn compile(text: &str) -> Result<Self, Vec<Misplaced>> {
+        let program = ENVIRONMENT.compile(text).map_err(|errors| {
+            errors
+                .errors
+                .iter()
+                .map(|error| malformed(text, error))
+                .collect::<Vec<_>>()
+        })?;
         let mut checker = Checker::default();
         let kind = checker.infer(program.expression(), 0);
         if !matches!(kind, Type::Boolean | Type::Unknown) {
-            checker.mistakes.push(Mistake {
-                id: program.expression().id,
-                message: format!(
-                    "the expression is {}, and must be true or false",
-                    kind.words()
-                ),
-                help: "compare it with something".to_owned(),
+            let message = format!(
+                "the expression is {}, and must be true or false",
+                kind.words()
+            );
+            checker.wrong(
+                program.expression().id,
+                message,
+                "compare it with something",
+            );
+        }
+        if checker.mistakes.is_empty() {
+            let Checker {
+                properties,
+                lists,
+                variables,
+                ..
+            } = checker;
+            return Ok(Self {
+                program,
+                text: text.to_owned(),
+                properties,
+                lists,
+                variables,
             });
         }
-        for mistake in &checker.mistakes {
+        let placed = checker.mistakes.into_iter().map(|mistake| {
             let (start, end) = program
                 .source_info()
                 .offset_for(mistake.id)
                 .unwrap_or_default();
-            reader.wrong(
-                place.range(start as usize, end as usize + 1),
-                mistake.message.clone(),
-                mistake.help.clone(),
-            );
-        }
-        let sound = checker.mistakes.is_empty();
-        sound.then_some(Self {
-            program,
-            text,
-            properties: checker.properties,
-            lists: checker.lists,
-            variables: checker.variables,
-        })
+            Misplaced {
+                span: start as usize..end as usize + 1,
+                message: mistake.message,
+                help: mistake.help,
+            }
+        });
+        Err(placed.collect())
     }
+}
+
+/// A mistake with its bytes in the expression.
+struct Misplaced {
+    span: Range<usize>,
+    message: String,
+    help: String,
+}
+
+fn malformed(text: &str, error: &cel::ParseError) -> Misplaced {
+    let start = offset_of(text, error.pos);
+    let reason = error.msg.lines().next().unwrap_or_default();
+    Misplaced {
+        span: start..start + 1,
+        message: format!("the expression is malformed: {reason}"),
+        help: "see https://cel.dev for the language".to_owned(),
+    }
+}
+
+/// Parsers call themselves for every bracket: the longest expression, all brackets, fits here.
+fn on_a_deep_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, Vec<Misplaced>> + Send,
+) -> Result<T, Vec<Misplaced>> {
+    const STACK: usize = 256 * 1024 * 1024;
+    let failed = |reason: &str| {
+        vec![Misplaced {
+            span: 0..0,
+            message: format!("the expression could not be read: {reason}"),
+            help: "try again, or take the rule apart".to_owned(),
+        }]
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work);
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(failed("its parser failed")),
+            Err(error) => Err(failed(&error.to_string())),
+        }
+    })
 }
 
 impl Condition for Expression {
@@ -232,9 +285,9 @@ struct Place<'a> {
 impl Place<'_> {
     /// The bytes of the file for bytes of the expression. Only plain and
     /// literal (`|`) scalars stand in the file as they are; of others the whole is named.
-    fn range(&self, start: usize, end: usize) -> Range<usize> {
+    fn range(&self, span: Range<usize>) -> Range<usize> {
         let whole = self.node.span.clone();
-        self.literal(start, end).unwrap_or(whole)
+        self.literal(span.start, span.end).unwrap_or(whole)
     }
 
     fn literal(&self, start: usize, end: usize) -> Option<Range<usize>> {
