@@ -439,7 +439,7 @@ impl<'a> Judge<'a> {
             .setting(Property::TlsSenderCertificateName)
             .filter(|value| !value.is_empty());
         let mut added = addresses.blocks();
-        added.extend(certificate.iter().flat_map(Value::elements));
+        added.extend(certificate.iter().flat_map(|name| name.elements()));
         let mut finding = self
             .built_in(
                 "drift-unknown",
@@ -649,7 +649,7 @@ impl<'a> Judge<'a> {
         let Some(approved) = approved else {
             return false;
         };
-        let properties = rule.check.properties();
+        let properties = &rule.properties;
         let same = |property: &Property| {
             record
                 .connector
@@ -908,7 +908,7 @@ impl<'a> Acceptances<'a> {
     ) -> bool {
         let properties = match offence.property {
             Some(property) => BTreeSet::from([property]),
-            None => rule.check.properties(),
+            None => rule.properties.clone(),
         };
         let mut covered = false;
         for (acceptance, used) in &mut self.list {
@@ -917,10 +917,9 @@ impl<'a> Acceptances<'a> {
                     && connector.name.eq_ignore_ascii_case(&acceptance.connector));
             let pinned = !properties.is_empty()
                 && properties.iter().all(|property| {
-                    acceptance
-                        .values
-                        .get(property)
-                        .is_some_and(|value| *value == connector.setting(*property))
+                    acceptance.values.get(property).is_some_and(|value| {
+                        value.as_ref() == connector.setting(*property).as_deref()
+                    })
                 });
             if acceptance.rule == rule.id && same_connector && pinned {
                 *used = true;

@@ -19,6 +19,7 @@ use crate::snapshot::Organization;
 use crate::trust::files::FileError;
 use crate::trust::{Header, Refusal, Role, SignedFile, Signer, Trust, verify};
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -203,15 +204,12 @@ impl Approved {
 
 impl ApprovedConnector {
     /// An approved value; lists and texts that are left out are approved as empty.
-    pub fn setting(&self, property: Property) -> Option<Value> {
-        match property {
-            Property::Name => Some(Value::Text(self.name.clone())),
-            _ => self
-                .settings
-                .get(&property)
-                .cloned()
-                .or_else(|| Value::absent(property)),
+    pub fn setting(&self, property: Property) -> Option<Cow<'_, Value>> {
+        if property == Property::Name {
+            return Some(Cow::Owned(Value::Text(self.name.clone())));
         }
+        let written = self.settings.get(&property).map(Cow::Borrowed);
+        written.or_else(|| Value::absent(property).map(Cow::Owned))
     }
 
     /// Whether a value is approved: as written, or by a planned change that is still open.
@@ -219,7 +217,7 @@ impl ApprovedConnector {
         let planned = |change: &&ExpectedChange| {
             change.property == property && now < change.until && change.value == *value
         };
-        self.setting(property).as_ref() == Some(value)
+        self.setting(property).as_deref() == Some(value)
             || self.expected_changes.iter().any(|change| planned(&change))
     }
 

@@ -36,7 +36,7 @@ pub fn approved(reader: &Reader<'_>, node: &Node) -> Option<Approved> {
     if let (Some(node), Some(connectors)) = (connectors_node, &connectors) {
         distinct(reader, node, connectors);
     }
-    let at = |node: Option<&Node>| location(reader, node.map_or(0, |node| node.span.start));
+    let at = |node: Option<&Node>| reader.location(node.map_or((1, 1), |node| node.place));
     Some(Approved {
         header: header?,
         tenant: tenant?,
@@ -48,10 +48,6 @@ pub fn approved(reader: &Reader<'_>, node: &Node) -> Option<Approved> {
         connectors_at: at(connectors_node),
         acceptances: acceptances?,
     })
-}
-
-fn location(reader: &Reader<'_>, offset: usize) -> Location {
-    reader.source().location(offset)
 }
 
 /// Reads `organization: { tenant_id, domain }`, both of which must be there.
@@ -144,7 +140,7 @@ fn connector(reader: &Reader<'_>, node: &Node) -> Option<ApprovedConnector> {
         reason: reason?,
         settings,
         expected_changes: expected_changes?,
-        location: location(reader, node.span.start),
+        location: reader.location(node.place),
         setting_locations,
     })
 }
@@ -156,7 +152,7 @@ fn settings(reader: &Reader<'_>, node: &Node) -> Option<Settings> {
     let entries = reader.entries(node, "settings", |reader, key, value| {
         let property = setting_name(reader, key);
         let read = property.and_then(|property| setting(reader, property, value));
-        Some((property, read, location(reader, key.span.start)))
+        Some((property, read, reader.location(key.place)))
     })?;
     let mut values = BTreeMap::new();
     let mut locations = BTreeMap::new();
@@ -267,6 +263,7 @@ fn property_named(reader: &Reader<'_>, node: &Node) -> Option<Property> {
         &Key {
             name,
             span: node.span.clone(),
+            place: node.place,
         },
     )
 }
@@ -317,7 +314,7 @@ fn acceptance(reader: &Reader<'_>, node: &Node) -> Option<Acceptance> {
         owner: owner?,
         reason: reason?,
         expires: expires?,
-        location: location(reader, node.span.start),
+        location: reader.location(node.place),
     })
 }
 

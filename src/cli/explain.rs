@@ -74,12 +74,7 @@ fn of_rule(rule: &Rule) -> String {
         About::Flaw => "A flaw: approving the value does not settle it, only an acceptance does.",
     };
     let _ = writeln!(text, "{about}");
-    let lists: Vec<String> = rule
-        .check
-        .lists()
-        .iter()
-        .map(|name| format!("@{name}"))
-        .collect();
+    let lists: Vec<String> = rule.lists.iter().map(|name| format!("@{name}")).collect();
     if !lists.is_empty() {
         let _ = writeln!(
             text,

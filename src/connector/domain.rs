@@ -169,6 +169,14 @@ impl DomainSet {
         set
     }
 
+    /// The set without entries.
+    pub const fn empty() -> Self {
+        Self {
+            patterns: BTreeMap::new(),
+            malformed: BTreeSet::new(),
+        }
+    }
+
     /// Whether there is no entry at all.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty() && self.malformed.is_empty()

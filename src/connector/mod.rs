@@ -12,6 +12,7 @@ use crate::hostile_text;
 use jiff::Timestamp;
 use property::{ConnectorType, Property};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use value::Value;
@@ -77,16 +78,18 @@ impl Connector {
     }
 
     /// A setting; absent lists and texts are empty, absent booleans and enumerations `None`.
-    pub fn setting(&self, property: Property) -> Option<Value> {
+    pub fn setting(&self, property: Property) -> Option<Cow<'_, Value>> {
         match property {
-            Property::Name => Some(Value::Text(self.name.clone())),
-            Property::IsValid => self.metadata.is_valid.map(Value::Boolean),
+            Property::Name => Some(Cow::Owned(Value::Text(self.name.clone()))),
+            Property::IsValid => self
+                .metadata
+                .is_valid
+                .map(|valid| Cow::Owned(Value::Boolean(valid))),
             _ if self.unreadable.contains(&property) => None,
-            _ => self
-                .settings
-                .get(&property)
-                .cloned()
-                .or_else(|| Value::absent(property)),
+            _ => {
+                let written = self.settings.get(&property).map(Cow::Borrowed);
+                written.or_else(|| Value::absent(property).map(Cow::Owned))
+            }
         }
     }
 
@@ -104,6 +107,23 @@ impl Connector {
         match self.settings.get(&property) {
             Some(Value::Addresses(set)) => set,
             _ => &NONE,
+        }
+    }
+
+    /// The domains of a list of them; none where the record holds none.
+    pub fn domains(&self, property: Property) -> &domain::DomainSet {
+        static NONE: domain::DomainSet = domain::DomainSet::empty();
+        match self.settings.get(&property) {
+            Some(Value::Domains(set)) => set,
+            _ => &NONE,
+        }
+    }
+
+    /// A certificate name, if the record holds one.
+    pub fn certificate(&self, property: Property) -> Option<&certificate::CertificateName> {
+        match self.settings.get(&property) {
+            Some(Value::Certificate(name)) => name.as_ref(),
+            _ => None,
         }
     }
 

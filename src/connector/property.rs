@@ -8,6 +8,8 @@
 //! measurement.
 
 use crate::finding::{Direction, Severity};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// Whether a property decides what a connector does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,10 +327,19 @@ impl Property {
 
     /// Finds a property by Exchange's name, in any case.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|property| property.name().eq_ignore_ascii_case(name))
+        static BY_NAME: LazyLock<HashMap<&str, Property>> = LazyLock::new(|| {
+            Property::ALL
+                .iter()
+                .map(|property| (property.name(), *property))
+                .collect()
+        });
+        let other_case = || {
+            Self::ALL
+                .iter()
+                .copied()
+                .find(|property| property.name().eq_ignore_ascii_case(name))
+        };
+        BY_NAME.get(name).copied().or_else(other_case)
     }
 
     /// Whether it is a setting: part of a baseline, compared, judged, reverted.

@@ -8,6 +8,7 @@ use super::time;
 use super::yaml::{Content, Key, Node};
 use crate::connector::value::Raw;
 use crate::digest::Digest;
+use crate::finding::Location;
 use jiff::{SignedDuration, Timestamp};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -33,6 +34,15 @@ impl<'s> Reader<'s> {
     /// The file that is read.
     pub fn source(&self) -> Source<'s> {
         self.source
+    }
+
+    /// The place of a node or key.
+    pub fn location(&self, (line, column): (usize, usize)) -> Location {
+        Location {
+            path: self.source.path.to_owned(),
+            line,
+            column,
+        }
     }
 
     /// Parses the whole file; notes what is wrong with its grammar.

@@ -22,6 +22,8 @@ pub struct Node {
     pub content: Content,
     /// Its bytes in the file.
     pub span: Range<usize>,
+    /// Its line and column, from one.
+    pub place: (usize, usize),
 }
 
 /// What a node can be.
@@ -50,6 +52,8 @@ pub struct Key {
     pub name: String,
     /// Its bytes in the file.
     pub span: Range<usize>,
+    /// Its line and column, from one.
+    pub place: (usize, usize),
 }
 
 impl Node {
@@ -124,6 +128,11 @@ fn place_of_error(source: Source<'_>, location: &Location) -> Range<usize> {
     line_start + in_line..line_start + in_line + 1
 }
 
+fn place(location: &Location) -> (usize, usize) {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
+    (number(location.line()), number(location.column()))
+}
+
 fn span(location: &Location) -> Range<usize> {
     let span = location.span();
     let as_usize = |number: Option<u64>| number.and_then(|number| usize::try_from(number).ok());
@@ -137,6 +146,7 @@ impl<'de> Deserialize<'de> for Node {
         Ok(Self {
             content: spanned.value,
             span: span(&spanned.referenced),
+            place: place(&spanned.referenced),
         })
     }
 }
@@ -206,6 +216,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
         while let Some(key) = access.next_key::<Spanned<KeyText>>()? {
             let key = Key {
                 span: span(&key.referenced),
+                place: place(&key.referenced),
                 name: key.value.0,
             };
             // The crate refuses duplicates too; this keeps it true whatever its options become.

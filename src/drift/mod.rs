@@ -150,7 +150,12 @@ impl<'a> Drift<'a> {
                         self.differences.push(Difference::Setting(
                             approved,
                             record,
-                            Change::new(property, expected, observed, types),
+                            Change::new(
+                                property,
+                                expected.into_owned(),
+                                observed.into_owned(),
+                                types,
+                            ),
                         ));
                     }
                 }

@@ -29,15 +29,14 @@ pub fn evaluate(rule: &Rule, tenant: &str, subject: &Subject<'_>) -> Outcome {
     }
     // Whatever the other parts of the check say: a list that nobody defined is a mistake.
     if let Some(name) = rule
-        .check
-        .lists()
-        .into_iter()
+        .lists
+        .iter()
         .find(|name| subject.lists.get(name).is_none())
     {
         return if rule.from_catalogue {
             Outcome::NotApplicable
         } else {
-            Outcome::UndefinedList(name)
+            Outcome::UndefinedList(name.clone())
         };
     }
     match rule.check.check(subject) {

@@ -10,7 +10,7 @@ use crate::document::{Node, Problems, Reader, Source};
 use crate::finding::{Location, Severity};
 use crate::lists::Lists;
 use crate::snapshot::AcceptedDomain;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether approving a value settles a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,10 @@ pub struct Rule {
     pub examples: Examples,
     /// Digest of the file.
     pub digest: Digest,
+    /// The named lists that the check refers to.
+    pub lists: BTreeSet<String>,
+    /// The properties that the check looks at.
+    pub properties: BTreeSet<Property>,
     /// Where `check:` is written.
     pub location: Location,
     /// Whether it is compiled in.
@@ -69,7 +73,7 @@ impl AppliesTo {
         let mut all_known = true;
         for (property, wanted) in &self.settings {
             match connector.setting(*property) {
-                Some(value) if value == *wanted => {}
+                Some(value) if *value == *wanted => {}
                 Some(_) => return Some(false),
                 None => all_known = false,
             }
@@ -206,20 +210,23 @@ fn read(reader: &Reader<'_>, node: &Node, from_catalogue: bool) -> Option<Rule> 
         _ => None,
     };
     fields.finish();
+    let check = check?;
     Some(Rule {
+        lists: check.lists(),
+        properties: check.properties(),
         id: id?,
         title: title?,
         severity: severity?,
         about: about?,
         since: since?,
         applies_to: applies_to?,
-        check: check?,
+        check,
         why: why?.trim_end().to_owned(),
         fix: fix?.trim_end().to_owned(),
         references: references?,
         examples: examples?,
         digest: Digest::of(source.text.as_bytes()),
-        location: source.location(check_node?.span.start),
+        location: reader.location(check_node?.place),
         from_catalogue,
     })
 }

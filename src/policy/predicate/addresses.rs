@@ -4,7 +4,6 @@ use super::operand::Operand;
 use super::{Check, Condition, Offence, Subject, known, property_field};
 use crate::connector::address::{AddressSet, Block};
 use crate::connector::property::{Kind, Property};
-use crate::connector::value::Value;
 use crate::document::{Node, Reader};
 use crate::finding::shorten;
 use serde_json::json;
@@ -269,14 +268,9 @@ impl Condition for Entries {
     }
 }
 
-fn addresses(subject: &Subject<'_>, property: Property) -> Result<AddressSet, Check> {
-    match known(subject, property)? {
-        Value::Addresses(set) => Ok(set),
-        _ => Err(Check::Unknown(format!(
-            "`{}` holds no addresses",
-            property.name()
-        ))),
-    }
+fn addresses<'a>(subject: &Subject<'a>, property: Property) -> Result<&'a AddressSet, Check> {
+    known(subject, property)?;
+    Ok(subject.connector.addresses(property))
 }
 
 fn read_addresses(reader: &Reader<'_>, node: &Node) -> Option<Operand> {

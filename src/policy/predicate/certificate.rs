@@ -5,7 +5,6 @@ use super::{Check, Condition, Offence, Subject, known, property_field};
 use crate::connector::certificate::CertificateName;
 use crate::connector::domain::DomainPattern;
 use crate::connector::property::{Kind, Property};
-use crate::connector::value::Value;
 use crate::document::{Node, Reader};
 use crate::finding::shorten;
 use serde_json::json;
@@ -51,7 +50,7 @@ impl Condition for Within {
         let allowed = self.allow.values(subject)?;
         if allowed
             .iter()
-            .any(|allowed| CertificateName::parse(allowed).covers(&name))
+            .any(|allowed| CertificateName::parse(allowed).covers(name))
         {
             return Ok(Check::Holds);
         }
@@ -177,15 +176,10 @@ impl Condition for Owned {
     }
 }
 
-fn certificate(
-    subject: &Subject<'_>,
+fn certificate<'a>(
+    subject: &Subject<'a>,
     property: Property,
-) -> Result<Option<CertificateName>, Check> {
-    match known(subject, property)? {
-        Value::Certificate(name) => Ok(name),
-        _ => Err(Check::Unknown(format!(
-            "`{}` holds no certificate name",
-            property.name()
-        ))),
-    }
+) -> Result<Option<&'a CertificateName>, Check> {
+    known(subject, property)?;
+    Ok(subject.connector.certificate(property))
 }

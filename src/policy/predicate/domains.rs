@@ -4,7 +4,6 @@ use super::operand::Operand;
 use super::{Check, Condition, Offence, Subject, known, property_field};
 use crate::connector::domain::{DomainPattern, DomainSet};
 use crate::connector::property::{Kind, Property};
-use crate::connector::value::Value;
 use crate::document::{Node, Reader};
 use crate::finding::shorten;
 use serde_json::json;
@@ -110,12 +109,7 @@ impl Condition for WellFormed {
     }
 }
 
-fn domains(subject: &Subject<'_>, property: Property) -> Result<DomainSet, Check> {
-    match known(subject, property)? {
-        Value::Domains(set) => Ok(set),
-        _ => Err(Check::Unknown(format!(
-            "`{}` holds no domains",
-            property.name()
-        ))),
-    }
+fn domains<'a>(subject: &Subject<'a>, property: Property) -> Result<&'a DomainSet, Check> {
+    known(subject, property)?;
+    Ok(subject.connector.domains(property))
 }

@@ -36,6 +36,8 @@ pub struct Expression {
     program: Program,
     text: String,
     properties: BTreeSet<Property>,
+    /// What it asks of any connector: nothing else is converted.
+    fields: BTreeSet<Property>,
     lists: BTreeSet<String>,
     variables: BTreeSet<&'static str>,
 }
@@ -99,6 +101,7 @@ impl Expression {
         if checker.mistakes.is_empty() {
             let Checker {
                 properties,
+                fields,
                 lists,
                 variables,
                 ..
@@ -107,6 +110,7 @@ impl Expression {
                 program,
                 text: text.to_owned(),
                 properties,
+                fields,
                 lists,
                 variables,
             });
@@ -224,55 +228,55 @@ impl Expression {
         // Only what the expression names is converted: `others` of every connector is their square.
         for name in &self.variables {
             let value =
-                cel::to_value(variable(name, subject)).map_err(|error| error.to_string())?;
+                cel::to_value(self.variable(name, subject)).map_err(|error| error.to_string())?;
             context.add_variable_from_value(*name, value);
         }
         self.program
             .execute(&context)
             .map_err(|error| error.to_string())
     }
-}
 
-/// The value of one of [`VARIABLES`].
-fn variable(name: &str, subject: &Subject<'_>) -> Json {
-    match name {
-        "connector" => connector_value(subject.connector),
-        "others" => Json::Array(
-            subject
-                .others
-                .iter()
-                .map(|other| connector_value(other))
-                .collect(),
-        ),
-        "lists" => Json::Object(
-            subject
-                .lists
-                .iter()
-                .map(|(name, entries)| (name.clone(), json!(entries)))
-                .collect(),
-        ),
-        _ => {
-            let accepted = subject.accepted_domains.unwrap_or_default();
-            json!(
-                accepted
+    /// The value of one of [`VARIABLES`].
+    fn variable(&self, name: &str, subject: &Subject<'_>) -> Json {
+        match name {
+            "connector" => self.connector(subject.connector),
+            "others" => Json::Array(
+                subject
+                    .others
                     .iter()
-                    .map(|accepted| accepted.domain.as_str())
-                    .collect::<Vec<_>>()
-            )
+                    .map(|other| self.connector(other))
+                    .collect(),
+            ),
+            "lists" => Json::Object(
+                subject
+                    .lists
+                    .iter()
+                    .map(|(name, entries)| (name.clone(), json!(entries)))
+                    .collect(),
+            ),
+            _ => {
+                let accepted = subject.accepted_domains.unwrap_or_default();
+                json!(
+                    accepted
+                        .iter()
+                        .map(|accepted| accepted.domain.as_str())
+                        .collect::<Vec<_>>()
+                )
+            }
         }
     }
-}
 
-/// A connector as expressions see it: empty texts are `""`, unknown booleans are not there.
-fn connector_value(connector: &Connector) -> Json {
-    let members = Property::judged().filter_map(|property| {
-        let value = match connector.setting(property)? {
-            Setting::Certificate(None) => json!(""),
-            value => value.to_json(),
-        };
-        Some((property.name().to_owned(), value))
-    });
-    Json::Object(members.collect())
+    /// A connector as expressions see it: empty texts are `""`, unknown booleans are not there.
+    fn connector(&self, connector: &Connector) -> Json {
+        let members = self.fields.iter().filter_map(|property| {
+            let value = match connector.setting(*property)?.as_ref() {
+                Setting::Certificate(None) => json!(""),
+                value => value.to_json(),
+            };
+            Some((property.name().to_owned(), value))
+        });
+        Json::Object(members.collect())
+    }
 }
 
 /// Where an expression stands in its file.
@@ -405,6 +409,7 @@ struct Checker {
     depth: usize,
     scope: Vec<(String, Type)>,
     properties: BTreeSet<Property>,
+    fields: BTreeSet<Property>,
     lists: BTreeSet<String>,
     variables: BTreeSet<&'static str>,
 }
@@ -525,6 +530,7 @@ impl Checker {
     fn setting(&mut self, id: u64, name: &str, own: bool) -> Type {
         match Property::judged().find(|property| property.name() == name) {
             Some(property) => {
+                self.fields.insert(property);
                 if own {
                     self.properties.insert(property);
                 }
@@ -621,7 +627,12 @@ impl Checker {
                 Type::Boolean
             }
             ("_?_:_", [_, value, _]) => value.clone(),
-            ("_[_]", [list, _]) => list.element(),
+            ("_[_]" | "_[?_]", [Type::Connector | Type::Lists, _]) => self.wrong(
+                id,
+                "the name in brackets is not written out",
+                "write `connector.RequireTls`, or the name in quotes",
+            ),
+            ("_[_]" | "_[?_]", [list, _]) => list.element(),
             ("_+_" | "_-_" | "_*_" | "_/_" | "_%_" | "-_", [first, ..]) => first.clone(),
             ("@not_strictly_false", _) => Type::Boolean,
             (name, _) => self.function(id, name, call, target.as_ref()),

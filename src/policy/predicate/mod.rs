@@ -22,6 +22,7 @@ use crate::finding::shorten;
 use crate::lists::Lists;
 use crate::snapshot::AcceptedDomain;
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -376,7 +377,7 @@ fn describe(subject: &Subject<'_>, property: Property) -> String {
 }
 
 /// The value of a property, or that it is unknown.
-fn known(subject: &Subject<'_>, property: Property) -> Result<Value, Check> {
+fn known<'a>(subject: &Subject<'a>, property: Property) -> Result<Cow<'a, Value>, Check> {
     subject
         .connector
         .setting(property)

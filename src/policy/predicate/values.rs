@@ -38,7 +38,7 @@ impl Condition for Equals {
     }
 
     fn check(&self, subject: &Subject<'_>) -> Result<Check, Check> {
-        if known(subject, self.property)? == self.value {
+        if *known(subject, self.property)? == self.value {
             return Ok(Check::Holds);
         }
         let message = format!(
@@ -116,7 +116,7 @@ impl Condition for OneOf {
                 .ok()
                 .flatten()
                 .as_ref()
-                == Some(&observed)
+                == Some(observed.as_ref())
         });
         if is_one {
             return Ok(Check::Holds);
