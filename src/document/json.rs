@@ -6,10 +6,11 @@
 
 use super::problem::{Problem, Source};
 use crate::connector::value::Raw;
+use crate::finding::excerpt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::collections::HashSet;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 
@@ -104,13 +105,14 @@ impl<'a> Value<'a> {
                 )
             })
             .collect();
-        let mut seen = HashSet::with_capacity(members.len());
-        for (key, value) in &members {
-            if !seen.insert(key.as_str()) {
-                return Err(value
-                    .problem(format!("the key {key:?} occurs twice in one object"))
-                    .help("no tool writes this: export again, and find out who edited the file"));
-            }
+        if let Some((key, value)) = repeated(&members, str::cmp) {
+            let problem = value.problem(format!(
+                "the key {:?} occurs twice in one object",
+                excerpt(key)
+            ));
+            return Err(
+                problem.help("no tool writes this: export again, and find out who edited the file")
+            );
         }
         Ok(members)
     }
@@ -183,6 +185,20 @@ impl<'a> Value<'a> {
             Shape::Object => "an object",
         }
     }
+}
+
+/// A member whose key another one has as well, by sorting: no key is copied or hashed.
+pub fn repeated<'m, 'a>(
+    members: &'m [(String, Value<'a>)],
+    order: impl Fn(&str, &str) -> Ordering,
+) -> Option<&'m (String, Value<'a>)> {
+    let mut sorted: Vec<&(String, Value<'a>)> = members.iter().collect();
+    // Stable, so that of two equal keys the later one of the file is named.
+    sorted.sort_by(|one, two| order(&one.0, &two.0));
+    sorted.windows(2).find_map(|pair| match pair {
+        [one, two] if order(&one.0, &two.0) == Ordering::Equal => Some(*two),
+        _ => None,
+    })
 }
 
 fn grammar_problem(source: Source<'_>, error: &serde_json::Error) -> Problem {

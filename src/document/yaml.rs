@@ -8,7 +8,6 @@ use super::problem::{Problem, Source};
 use crate::finding::excerpt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{Location, Spanned};
-use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -212,17 +211,12 @@ impl<'de> Visitor<'de> for ContentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Content, A::Error> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
-        let mut seen = HashSet::new();
         while let Some(key) = access.next_key::<Spanned<KeyText>>()? {
             let key = Key {
                 span: span(&key.referenced),
                 place: place(&key.referenced),
                 name: key.value.0,
             };
-            // The crate refuses duplicates too; this keeps it true whatever its options become.
-            if !seen.insert(key.name.clone()) {
-                return Err(de::Error::custom(format!("duplicate key {:?}", key.name)));
-            }
             entries.push((key, access.next_value()?));
         }
         Ok(Content::Map(entries))

@@ -15,7 +15,8 @@ use crate::document::{Problem, Problems, Source};
 use crate::snapshot::Record;
 use jiff::Timestamp;
 use serde_json::Value as Json;
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
 /// The object class of the records we read.
 const OBJECT_CLASS: &str = "msExchSMTPInboundConnector";
@@ -93,15 +94,16 @@ fn read(row: &json::Value<'_>, walker: &mut Walker<'_>, problems: &mut Problems)
     };
     let location = walker.location(row.span().start);
     let mut reading = Reading::default();
-    let mut seen = HashSet::new();
+    let twice = json::repeated(&members, ignoring_case);
+    if let Some((key, value)) = twice {
+        reading.connector.unreadable.extend(Property::named(key));
+        problems.push(spelled_twice(key, value));
+    }
     for (key, value) in members.iter().filter(|(key, _)| !key.contains('@')) {
-        let twice = !seen.insert(key.to_ascii_lowercase());
-        let result = if twice {
-            Err(spelled_twice(key, value))
-        } else {
-            reading.take(key, value)
-        };
-        if let Err(problem) = result {
+        if twice.is_some_and(|(twice, _)| twice.eq_ignore_ascii_case(key)) {
+            continue;
+        }
+        if let Err(problem) = reading.take(key, value) {
             reading.connector.unreadable.extend(Property::named(key));
             problems.push(problem);
         }
@@ -121,6 +123,12 @@ fn read(row: &json::Value<'_>, walker: &mut Walker<'_>, problems: &mut Problems)
         },
         organization: reading.organization,
     })
+}
+
+fn ignoring_case(one: &str, two: &str) -> Ordering {
+    one.bytes()
+        .map(|byte| byte.to_ascii_lowercase())
+        .cmp(two.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// Exchange's names differ in more than case, so one of the two is somebody's own.
