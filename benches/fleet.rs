@@ -9,6 +9,7 @@
     missing_docs,
     clippy::print_stdout,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a benchmark for people"
 )]
 

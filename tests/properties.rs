@@ -1,5 +1,15 @@
 //! The normal forms and drift against models simple enough to be right.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "a test that panics has failed"
+)]
+
 use connguard::baseline::Baseline;
 use connguard::connector::address::AddressSet;
 use connguard::connector::domain::{Domain, DomainPattern, DomainSet};

@@ -1,5 +1,15 @@
 //! Everything a user does, through the real binary, in a scrubbed environment.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "a test that panics has failed"
+)]
+
 mod attacks;
 mod check;
 mod drift_table;
