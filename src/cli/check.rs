@@ -32,7 +32,9 @@ Exit codes:
   2   the command line does not fit
   3   no verdict: nothing trustworthy to compare
   11  open findings, the worst is low        13  the worst is high
-  12  the worst is medium                    14  the worst is critical";
+  12  the worst is medium                    14  the worst is critical
+Of several the first of 14, 13, 1, 3, 12, 11 is taken: an attack is never hidden by an
+error, and a mild finding never hides that something was not looked at.";
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {

@@ -150,7 +150,7 @@ fn test(common: &Common, files: &[PathBuf], console: &Console) -> Outcome {
     }
     let _ = writeln!(
         text,
-        "{} rules, {run} examples, {failed} failed",
+        "rules: {}, examples: {run}, failed: {failed}",
         rules.len()
     );
     console.text(&text)?;

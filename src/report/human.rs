@@ -3,9 +3,10 @@
 //! where it is written, and what was and was not looked at.
 
 use super::{Judged, Report};
+use crate::assessment::Times;
 use crate::document::time::words;
 use crate::finding::{Direction, Finding, Severity, Status, Subject, excerpt};
-use crate::hostile_text::visible;
+use crate::hostile_text::{deception, visible};
 use crate::verdict::Verdict;
 use owo_colors::{OwoColorize as _, Style};
 use serde_json::{Map, Value};
@@ -136,8 +137,9 @@ impl Page {
         if !assessment.errors.is_empty() || !assessment.obstacles.is_empty() {
             self.blank();
         }
+        self.in_short(&assessment.findings);
         for (connector, findings) in by_connector(&assessment.findings) {
-            self.connector(connector, &findings);
+            self.connector(connector, &findings, &assessment.times);
         }
         self.coverage(tenant);
         self.blank();
@@ -187,14 +189,60 @@ impl Page {
         }
     }
 
-    fn connector(&mut self, connector: Option<&Subject>, findings: &[&Finding]) {
+    /// What may happen now that could not before, where it would otherwise take scrolling to find out.
+    fn in_short(&mut self, findings: &[Finding]) {
+        const SHOWN: usize = 6;
+        let widened: Vec<&Finding> = findings
+            .iter()
+            .filter(|finding| finding.direction == Some(Direction::Widens))
+            .collect();
+        if widened.len() < 2 {
+            return;
+        }
+        self.line(2, &"in short, wider than was approved:".bold().to_string());
+        for finding in widened.iter().take(SHOWN) {
+            let who = finding
+                .connector
+                .as_ref()
+                .map(|connector| format!("{}: ", quoted(&connector.name)))
+                .unwrap_or_default();
+            self.labelled(
+                4,
+                finding.severity.name(),
+                severity_style(finding.severity),
+                11,
+                &format!("{who}{}", visible(&finding.message)),
+            );
+        }
+        if widened.len() > SHOWN {
+            self.line(4, &format!("and {} more, below", widened.len() - SHOWN));
+        }
+        self.blank();
+    }
+
+    fn connector(
+        &mut self,
+        connector: Option<&Subject>,
+        findings: &[&Finding],
+        times: &BTreeMap<Subject, Times>,
+    ) {
         match connector {
             Some(connector) => {
                 let id = connector.id.as_deref().unwrap_or("no id");
                 self.line(
                     2,
-                    &format!("{} {}", quoted(&connector.name).bold(), id.dimmed()),
+                    &format!(
+                        "{} {}",
+                        quoted(&connector.name).bold(),
+                        visible(id).dimmed()
+                    ),
                 );
+                if let Some(spelled) = spelled(&connector.name) {
+                    self.labelled(4, "spelled", Style::new().yellow().bold(), 11, &spelled);
+                }
+                if let Some(times) = times.get(connector).and_then(Times::words) {
+                    self.labelled(4, "", Style::new(), 0, &times);
+                }
             }
             None => self.line(2, &"the tenant as a whole".bold().to_string()),
         }
@@ -374,7 +422,7 @@ impl Page {
             &format!(
                 "exit {}  {}",
                 conclusion.exit_code,
-                conclusion.verdict.name()
+                meaning(conclusion.exit_code)
             ),
         );
     }
@@ -407,6 +455,32 @@ fn severity_style(severity: Severity) -> Style {
         Severity::Low => Style::new().cyan(),
         Severity::Info => Style::new().dimmed(),
     }
+}
+
+/// What an exit code says, for who has not learnt them by heart.
+const fn meaning(code: u8) -> &'static str {
+    match code {
+        0 => "clean",
+        3 => "no verdict",
+        11 => "open findings, the worst is low",
+        12 => "open findings, the worst is medium",
+        13 => "open findings, the worst is high",
+        14 => "open findings, the worst is critical",
+        _ => "error",
+    }
+}
+
+/// A name whose letters are not what they seem, with those shown by their numbers.
+fn spelled(name: &str) -> Option<String> {
+    deception(name)?;
+    let spell = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c.to_string()
+        } else {
+            format!("<U+{:04X}>", u32::from(c))
+        }
+    };
+    Some(excerpt(name).chars().map(spell).collect())
 }
 
 /// Findings by connector, the connector with the worst first.

@@ -21,9 +21,8 @@ impl Header {
     /// Reads the header's fields, `apiVersion` and `kind` included.
     pub fn read(reader: &Reader<'_>, fields: &mut Fields<'_, '_, '_>, kind: &str) -> Option<Self> {
         fields.header(kind);
-        let version = fields
-            .required("version")
-            .and_then(|node| reader.number(node, 1));
+        let version_node = fields.required("version");
+        let version = version_node.and_then(|node| reader.number(node, 1));
         let previous_node = fields.optional("previous");
         let previous = previous_node.and_then(|node| reader.digest(node));
         let issued = fields.required("issued").and_then(|node| reader.time(node));
@@ -35,11 +34,19 @@ impl Header {
                 "version 1 has no version before it",
                 "take `previous` out, or raise `version`",
             ),
-            (Some(version), None) if version > 1 => reader.wrong(
-                fields.span(),
-                format!("version {version} must name the version before it"),
-                format!("add `previous:` with the digest of version {}", version - 1),
-            ),
+            (Some(version), None) if version > 1 => {
+                let span = version_node.map_or_else(|| fields.span(), |node| node.span.clone());
+                let help = format!(
+                    "add `previous: sha256:…`, what `git show REVISION:{} | sha256sum` prints for the revision with version {}",
+                    reader.source().path,
+                    version - 1
+                );
+                reader.wrong(
+                    span,
+                    format!("version {version} must name the version before it"),
+                    help,
+                );
+            }
             _ => {}
         }
         if let (Some(issued), Some(expires), Some(node)) = (issued, expires, expires_node)

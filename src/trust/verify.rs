@@ -60,7 +60,10 @@ impl Refusal {
             Self::File(_) => "restore the file from a revision you trust".to_owned(),
             Self::NotPinned { .. } => "find out who changed the root; if the change is approved, pin the new digest (CONNGUARD_ROOT or --root)".to_owned(),
             Self::OtherKeys { .. } => "restore trust/allowed_signers, or make and sign a root that names the new file".to_owned(),
-            Self::TooFew(short) => format!("get signatures with `ssh-keygen -Y sign -n {} -f KEY {}`, stored as {}/<principal>.sig; or restore the signed version", short.role.namespace(), short.path, short.folder()),
+            Self::TooFew(short) => {
+                let (role, path, folder) = (short.role.namespace(), &short.path, short.folder());
+                format!("restore the signed version; or have it signed: ssh-keygen -Y sign -n {role} -f KEY < {path} > {folder}/NAME.sig")
+            }
             Self::Malformed(_) => "correct the file and have it signed again".to_owned(),
         }
     }
