@@ -26,36 +26,70 @@ fn write(value: &Value, depth: usize, text: &mut String) {
         }
         Value::Object(members) if !members.is_empty() => {
             // Sorted here and not by the map: whether the map sorts is a build option of its crate.
-            let mut keys: Vec<&String> = members.keys().collect();
-            keys.sort_unstable();
+            let mut members: Vec<(&String, &Value)> = members.iter().collect();
+            members.sort_unstable_by_key(|(key, _)| *key);
             text.push('{');
-            for (index, key) in keys.into_iter().enumerate() {
+            for (index, (key, value)) in members.into_iter().enumerate() {
                 begin_line(index, depth + 1, text);
-                text.push_str(&Value::from(key.as_str()).to_string());
+                write_text(key, text);
                 text.push_str(": ");
-                write(members.get(key).unwrap_or(&Value::Null), depth + 1, text);
+                write(value, depth + 1, text);
             }
             end_line(depth, text);
             text.push('}');
         }
-        scalar_or_empty => text.push_str(&scalar_or_empty.to_string()),
+        Value::String(own) => write_text(own, text),
+        Value::Bool(own) => text.push_str(if *own { "true" } else { "false" }),
+        Value::Null => text.push_str("null"),
+        Value::Array(_) => text.push_str("[]"),
+        Value::Object(_) => text.push_str("{}"),
+        Value::Number(own) => text.push_str(&own.to_string()),
+    }
+}
+
+/// Most texts need no escape; the rest is left to the JSON crate.
+fn write_text(own: &str, text: &mut String) {
+    let plain = own
+        .bytes()
+        .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if plain {
+        text.push('"');
+        text.push_str(own);
+        text.push('"');
+    } else {
+        text.push_str(&Value::from(own).to_string());
     }
 }
 
 fn begin_line(index: usize, depth: usize, text: &mut String) {
     text.push_str(if index == 0 { "\n" } else { ",\n" });
-    text.push_str(&"  ".repeat(depth));
+    indent(depth, text);
 }
 
 fn end_line(depth: usize, text: &mut String) {
     text.push('\n');
-    text.push_str(&"  ".repeat(depth));
+    indent(depth, text);
+}
+
+fn indent(depth: usize, text: &mut String) {
+    for _ in 0..depth {
+        text.push_str("  ");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::to_string;
     use serde_json::json;
+
+    #[test]
+    fn every_text_is_written_as_the_json_crate_reads_it() {
+        let value = json!({ "a\"b": "\\ \n \u{1} \u{7f} é 😀", "n": [1, -2.5, 1e300], "t": [true, null, {}, []] });
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&to_string(&value)).ok(),
+            Some(value)
+        );
+    }
 
     #[test]
     fn keys_are_sorted_and_each_element_has_its_line() {

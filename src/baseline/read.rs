@@ -176,7 +176,8 @@ fn settings(reader: &Reader<'_>, node: &Node) -> Option<Settings> {
 }
 
 fn setting_name(reader: &Reader<'_>, key: &Key) -> Option<Property> {
-    let found = Property::settings().find(|property| property.name() == key.name);
+    let found = Property::named(&key.name)
+        .filter(|property| property.is_setting() && property.name() == key.name);
     if found.is_none() {
         let help = match nearest(&key.name, Property::settings().map(Property::name)) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -220,39 +221,48 @@ fn setting(reader: &Reader<'_>, property: Property, node: &Node) -> Option<Value
             return None;
         }
     };
-    well_formed(reader, property, node).then_some(value)
+    if is_well_formed(&value) {
+        return Some(value);
+    }
+    point_at_malformed(reader, property, node);
+    None
+}
+
+fn is_well_formed(value: &Value) -> bool {
+    match value {
+        Value::Addresses(set) => set.malformed().next().is_none(),
+        Value::Domains(set) => set.malformed().next().is_none(),
+        _ => true,
+    }
 }
 
 /// Points at each element of a list that is no address or no domain.
-fn well_formed(reader: &Reader<'_>, property: Property, node: &Node) -> bool {
+fn point_at_malformed(reader: &Reader<'_>, property: Property, node: &Node) {
     let Content::List(items) = &node.content else {
-        return true;
+        return;
     };
-    let mut sound = true;
+    let expected = if property.kind() == Kind::Addresses {
+        "an IP address, CIDR block or range"
+    } else {
+        "a domain such as contoso.com, *.contoso.com or *"
+    };
     for item in items {
         let Content::Text(text) = &item.content else {
             continue;
         };
-        let odd = match Value::read(property, &Raw::List(vec![Raw::Text(text.clone())])) {
-            Ok(Some(Value::Addresses(set))) => set.malformed().next().is_some(),
-            Ok(Some(Value::Domains(set))) => set.malformed().next().is_some(),
-            _ => false,
-        };
-        if odd {
-            let expected = if property.kind() == Kind::Addresses {
-                "an IP address, CIDR block or range"
-            } else {
-                "a domain such as contoso.com, *.contoso.com or *"
-            };
+        let alone = Value::read(property, &Raw::List(vec![Raw::Text(text.clone())]));
+        if alone
+            .ok()
+            .flatten()
+            .is_some_and(|value| !is_well_formed(&value))
+        {
             reader.wrong(
                 item.span.clone(),
                 format!("{text:?} is not {expected}"),
                 "correct it, or take it out",
             );
-            sound = false;
         }
     }
-    sound
 }
 
 /// Reads `property:` and `value:` of a planned change or an acceptance.

@@ -44,7 +44,7 @@ impl AddressSet {
             match Block::parse(entry) {
                 Ok(block) => set.insert(&block),
                 Err(_) => {
-                    set.malformed.insert(entry.trim().to_lowercase());
+                    set.malformed.insert(entry.trim_ascii().to_lowercase());
                 }
             }
         }
@@ -225,7 +225,7 @@ pub enum Block {
 impl Block {
     /// Reads one entry of an address list.
     pub fn parse(entry: &str) -> Result<Self, AddressError> {
-        let text = entry.trim();
+        let text = entry.trim_ascii();
         let fail = |reason| AddressError {
             entry: entry.to_owned(),
             reason,
@@ -238,10 +238,10 @@ impl Block {
             });
         }
         if let Some((low, high)) = text.split_once('-') {
-            let low = parse_address(low.trim())
+            let low = parse_address(low.trim_ascii())
                 .ok_or_else(|| fail("the part before `-` is no address"))?
                 .to_canonical();
-            let high = parse_address(high.trim())
+            let high = parse_address(high.trim_ascii())
                 .ok_or_else(|| fail("the part after `-` is no address"))?
                 .to_canonical();
             if low.is_ipv4() != high.is_ipv4() {

@@ -7,7 +7,7 @@
 //! and equality need no tree and are exact.
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The service's cost of an address space when none is written.
@@ -147,7 +147,7 @@ impl fmt::Display for DomainPattern {
 /// A set of domain patterns, as in `SenderDomains`: each with the cost of its address space.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DomainSet {
-    patterns: BTreeMap<DomainPattern, u32>,
+    patterns: BTreeSet<(DomainPattern, u32)>,
     /// Entries that are no domain, verbatim but for case. They cover nothing but themselves.
     malformed: BTreeSet<String>,
 }
@@ -159,10 +159,10 @@ impl DomainSet {
         for entry in entries {
             match parse_space(entry) {
                 Some((pattern, cost)) => {
-                    set.patterns.insert(pattern, cost);
+                    set.patterns.insert((pattern, cost));
                 }
                 None => {
-                    set.malformed.insert(entry.trim().to_lowercase());
+                    set.malformed.insert(entry.trim_ascii().to_lowercase());
                 }
             }
         }
@@ -172,7 +172,7 @@ impl DomainSet {
     /// The set without entries.
     pub const fn empty() -> Self {
         Self {
-            patterns: BTreeMap::new(),
+            patterns: BTreeSet::new(),
             malformed: BTreeSet::new(),
         }
     }
@@ -184,7 +184,7 @@ impl DomainSet {
 
     /// The patterns, sorted.
     pub fn patterns(&self) -> impl Iterator<Item = &DomainPattern> {
-        self.patterns.keys()
+        self.patterns.iter().map(|(pattern, _)| pattern)
     }
 
     /// Entries that are no domain.
@@ -194,25 +194,25 @@ impl DomainSet {
 
     /// Every entry in canonical form: plain, with `;cost` only where it is not the default.
     pub fn entries(&self) -> Vec<String> {
-        let known = self.patterns.iter().map(|(pattern, &cost)| match cost {
+        let known = self.patterns.iter().map(|(pattern, cost)| match *cost {
             DEFAULT_COST => pattern.to_string(),
-            _ => format!("{pattern};{cost}"),
+            cost => format!("{pattern};{cost}"),
         });
         known.chain(self.malformed.iter().cloned()).collect()
     }
 
     /// Whether one of the patterns covers this one.
     pub fn covers(&self, pattern: &DomainPattern) -> bool {
-        self.patterns.keys().any(|own| own.covers(pattern))
+        self.patterns().any(|own| own.covers(pattern))
     }
 
     /// The patterns, as text, that this set has and the other does not cover.
     pub fn difference(&self, other: &Self) -> Vec<String> {
-        let known = self
-            .patterns
-            .keys()
+        let uncovered: BTreeSet<&DomainPattern> = self
+            .patterns()
             .filter(|pattern| !other.covers(pattern))
-            .map(ToString::to_string);
+            .collect();
+        let known = uncovered.into_iter().map(ToString::to_string);
         known
             .chain(self.malformed.difference(&other.malformed).cloned())
             .collect()

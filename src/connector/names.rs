@@ -19,15 +19,24 @@ impl NameSet {
     /// the service returns a name in one place and an identity path in another.
     pub fn from_references<'a>(entries: impl IntoIterator<Item = &'a str>) -> Self {
         Self::keyed(entries, |entry| {
-            let last = entry.rsplit(['/', '\\']).next().unwrap_or(entry);
-            last.to_lowercase()
+            let last = entry
+                .trim_end_matches(['/', '\\'])
+                .rsplit(['/', '\\'])
+                .next()
+                .unwrap_or_default();
+            // A reference of separators alone has no last element, and is still no empty one.
+            if last.is_empty() {
+                entry.to_lowercase()
+            } else {
+                last.to_lowercase()
+            }
         })
     }
 
     fn keyed<'a>(entries: impl IntoIterator<Item = &'a str>, key: impl Fn(&str) -> String) -> Self {
         let mut names = BTreeMap::new();
         for entry in entries {
-            let entry = entry.trim();
+            let entry = entry.trim_ascii();
             names.entry(key(entry)).or_insert_with(|| entry.to_owned());
         }
         Self { names }
