@@ -23,7 +23,7 @@ impl Domain {
         let text = text.trim_ascii();
         let text = text.strip_suffix('.').unwrap_or(text);
         // Underscores are outside STD3 yet occur in real host names; the service does not refuse them.
-        let deny = AsciiDenyList::new(false, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
+        let deny = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
         let ascii = Uts46::new()
             .to_ascii(text.as_bytes(), deny, Hyphens::Check, DnsLength::Verify)
             .ok()?;

@@ -19,11 +19,13 @@ impl NameSet {
     /// the service returns a name in one place and an identity path in another.
     pub fn from_references<'a>(entries: impl IntoIterator<Item = &'a str>) -> Self {
         Self::keyed(entries, |entry| {
-            let last = entry
-                .trim_end_matches(['/', '\\'])
+            let path = entry
+                .trim_end_matches(|c: char| matches!(c, '/' | '\\') || c.is_ascii_whitespace());
+            let last = path
                 .rsplit(['/', '\\'])
                 .next()
-                .unwrap_or_default();
+                .unwrap_or_default()
+                .trim_ascii();
             // A reference of separators alone has no last element, and is still no empty one.
             if last.is_empty() {
                 entry.to_lowercase()

@@ -204,9 +204,8 @@ fn joined(property: Property, text: &str) -> Result<Vec<&str>, ValueError> {
         });
     }
     // No element of the other kinds holds a comma, and people join with them.
-    Ok(text
-        .split(|c: char| c.is_ascii_whitespace() || c == ',')
-        .collect())
+    let parts = text.split(|c: char| c.is_ascii_whitespace() || c == ',');
+    parts.map(|part| whole(property, part)).collect()
 }
 
 /// Refuses what PowerShell writes instead of a value: a type name or a cut-off list.
