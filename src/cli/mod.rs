@@ -51,6 +51,9 @@ struct Common {
     /// Print the result and errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
+    /// Show no progress bar; commands that are done at once have none
+    #[arg(long, global = true)]
+    no_progress: bool,
     /// Also say what is read and verified
     #[arg(short, long, global = true)]
     verbose: bool,
