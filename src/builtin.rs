@@ -21,10 +21,19 @@ pub struct BuiltIn {
 }
 
 use crate::finding::Severity::{High, Info, Low, Medium};
+use crate::finding::{Finding, Location, Severity};
 
 /// Finds one by its id.
 pub fn find(id: &str) -> Option<&'static BuiltIn> {
     ALL.iter().find(|own| own.id == id)
+}
+
+/// Starts a finding of one of them.
+pub fn finding(id: &'static str, severity: Severity, location: Location) -> Finding {
+    let own = get(id);
+    let mut finding = Finding::new(id, severity, own.title, location);
+    own.fix.clone_into(&mut finding.fix);
+    finding
 }
 
 /// The built-in finding of an id that this program uses itself.
@@ -157,11 +166,43 @@ pub static ALL: &[BuiltIn] = &[
         fix: "Mend what it tolerated, or take it out in the next version of the baseline.",
     },
     BuiltIn {
+        id: "baseline-emergency",
+        title: "The baseline is signed by the emergency role only",
+        severity: "medium",
+        usual: Medium,
+        why: "The emergency role lets few people approve a baseline for a short time when nobody else can be reached. Until enough holders of the baseline role sign it, it is an exception.",
+        fix: "Have the holders of the baseline role review and sign it; or put the version before back as a new one.",
+    },
+    BuiltIn {
+        id: "document-expires-soon",
+        title: "A signed document expires within 14 days",
+        severity: "low",
+        usual: Low,
+        why: "From then on it gives no verdict: every check ends with 3 until a new version is signed.",
+        fix: "Have a new version signed: connguard baseline propose, connguard policy propose or connguard trust rotate.",
+    },
+    BuiltIn {
+        id: "version-gap",
+        title: "Versions of a signed document were never seen",
+        severity: "info",
+        usual: Info,
+        why: "Between the newest version that an earlier run saw and this one there are others, so that nothing shows how the one led to the other.",
+        fix: "Check more often than documents change, or look the versions up in git.",
+    },
+    BuiltIn {
+        id: "trust-restarted",
+        title: "Trust began anew: no earlier root vouches for this one",
+        severity: "high",
+        usual: High,
+        why: "An earlier run on this machine trusted another root for this repository or these organizations, and the pinned one does not descend from it. Memory of the versions seen begins anew with it, so older documents could pass.",
+        fix: "If the new root was meant, say so in the policy: trust_restarts: [ { root: sha256:…, owner: …, reason: … } ]. If not, find out who changed the pin.",
+    },
+    BuiltIn {
         id: "root-not-pinned",
         title: "The root of trust was not compared with a pin",
         severity: "medium",
         usual: Medium,
-        why: "Whoever can write to the audit repository can replace root, keys, policy and baselines together, and the run would not notice. A pin outside the repository makes it notice.",
+        why: "Whoever can write to the audit repository can replace root, keys, policy and baselines together, and the run would not notice. A pin outside the repository makes it notice; so does the memory of an earlier run on the same machine.",
         fix: "Give the digest of a root that you trust in the variable CONNGUARD_ROOT or with --root.",
     },
 ];

@@ -3,77 +3,39 @@
 //! What machines write is written this way, so that equal values are equal
 //! bytes and `git diff` reads well.
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// The canonical text of a value, with a final line end.
+/// The canonical text of a tree, with a final line end.
 pub fn to_string(value: &Value) -> String {
-    let mut text = String::new();
-    write(value, 0, &mut text);
+    write_sorted(&Sorted(value))
+}
+
+/// The canonical text of a value whose members already come in the order of their names.
+pub fn write_sorted(value: &impl Serialize) -> String {
+    // Strings, numbers and maps with text for keys are all that is written: none can fail.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn write(value: &Value, depth: usize, text: &mut String) {
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                begin_line(index, depth + 1, text);
-                write(item, depth + 1, text);
+/// A tree whose members come sorted: whether the JSON crate's map sorts is one of its build options.
+pub struct Sorted<'a>(pub &'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(members) => {
+                let sorted: BTreeMap<&String, Sorted<'_>> = members
+                    .iter()
+                    .map(|(key, value)| (key, Sorted(value)))
+                    .collect();
+                serializer.collect_map(sorted)
             }
-            end_line(depth, text);
-            text.push(']');
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            other => other.serialize(serializer),
         }
-        Value::Object(members) if !members.is_empty() => {
-            // Sorted here and not by the map: whether the map sorts is a build option of its crate.
-            let mut members: Vec<(&String, &Value)> = members.iter().collect();
-            members.sort_unstable_by_key(|(key, _)| *key);
-            text.push('{');
-            for (index, (key, value)) in members.into_iter().enumerate() {
-                begin_line(index, depth + 1, text);
-                write_text(key, text);
-                text.push_str(": ");
-                write(value, depth + 1, text);
-            }
-            end_line(depth, text);
-            text.push('}');
-        }
-        Value::String(own) => write_text(own, text),
-        Value::Bool(own) => text.push_str(if *own { "true" } else { "false" }),
-        Value::Null => text.push_str("null"),
-        Value::Array(_) => text.push_str("[]"),
-        Value::Object(_) => text.push_str("{}"),
-        Value::Number(own) => text.push_str(&own.to_string()),
-    }
-}
-
-/// Most texts need no escape; the rest is left to the JSON crate.
-fn write_text(own: &str, text: &mut String) {
-    let plain = own
-        .bytes()
-        .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-    if plain {
-        text.push('"');
-        text.push_str(own);
-        text.push('"');
-    } else {
-        text.push_str(&Value::from(own).to_string());
-    }
-}
-
-fn begin_line(index: usize, depth: usize, text: &mut String) {
-    text.push_str(if index == 0 { "\n" } else { ",\n" });
-    indent(depth, text);
-}
-
-fn end_line(depth: usize, text: &mut String) {
-    text.push('\n');
-    indent(depth, text);
-}
-
-fn indent(depth: usize, text: &mut String) {
-    for _ in 0..depth {
-        text.push_str("  ");
     }
 }
 

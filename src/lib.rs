@@ -17,6 +17,7 @@ pub mod canonical;
 pub mod digest;
 pub mod finding;
 pub mod hostile_text;
+pub mod tenant;
 
 pub mod connector;
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// From what knows nothing to what knows all; modules of one line do not know each other.
 const ORDER: [&[&str]; 11] = [
-    &["canonical", "digest", "hostile_text"],
+    &["canonical", "digest", "hostile_text", "tenant"],
     &["finding"],
     &["connector"],
     &["document"],

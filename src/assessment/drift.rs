@@ -2,6 +2,7 @@
 
 use super::Judge;
 use crate::baseline::{ApprovedConnector, Baseline};
+use crate::builtin;
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
@@ -73,8 +74,7 @@ impl Judge<'_> {
                 added: record.connector.id().cloned().into_iter().collect(),
                 removed: approved.id.clone().into_iter().collect(),
                 direction: Some(Direction::Widens),
-                ..self
-                    .built_in("drift-recreated", Severity::High, approved.location.clone())
+                ..builtin::finding("drift-recreated", Severity::High, approved.location.clone())
                     .also_at(&record.location)
             },
             Difference::Renamed(approved, record) => Finding {
@@ -89,8 +89,7 @@ impl Judge<'_> {
                 added: vec![record.connector.name.clone()],
                 removed: vec![approved.name.clone()],
                 direction: Some(Direction::Neutral),
-                ..self
-                    .built_in("drift-renamed", Severity::Low, approved.location.clone())
+                ..builtin::finding("drift-renamed", Severity::Low, approved.location.clone())
                     .also_at(&record.location)
             },
             Difference::Setting(approved, record, change) => self.setting(approved, record, change),
@@ -102,7 +101,7 @@ impl Judge<'_> {
                 actual: Some(Json::from(domain.as_str())),
                 added: vec![domain.to_string()],
                 direction: Some(Direction::Widens),
-                ..self.built_in(
+                ..builtin::finding(
                     "drift-accepted-domain",
                     Severity::Medium,
                     baseline.approved.accepted_domains_at.clone(),
@@ -125,13 +124,12 @@ impl Judge<'_> {
             .filter(|value| !value.is_empty());
         let mut added = addresses.blocks();
         added.extend(certificate.iter().flat_map(|name| name.elements()));
-        let mut finding = self
-            .built_in(
-                "drift-unknown",
-                severity,
-                baseline.approved.connectors_at.clone(),
-            )
-            .also_at(&record.location);
+        let mut finding = builtin::finding(
+            "drift-unknown",
+            severity,
+            baseline.approved.connectors_at.clone(),
+        )
+        .also_at(&record.location);
         if let Some(id) = connector.id() {
             finding.fix = finding.fix.replace("<id>", id);
         }
@@ -163,7 +161,7 @@ impl Judge<'_> {
                 approved.settings.get(&property).cloned()
             })),
             direction: Some(direction),
-            ..self.built_in("drift-missing", severity, approved.location.clone())
+            ..builtin::finding("drift-missing", severity, approved.location.clone())
         }
     }
 
@@ -183,12 +181,7 @@ impl Judge<'_> {
             removed: change.removed.clone(),
             count: change.count,
             direction: Some(change.direction),
-            ..self
-                .built_in(
-                    id,
-                    change.severity,
-                    approved.location_of(change.property).clone(),
-                )
+            ..builtin::finding(id, change.severity, approved.location_of(change.property))
                 .also_at(&record.location)
         }
     }

@@ -4,8 +4,11 @@
 //! coverage. Pure: what can go wrong in the world has gone wrong before, and
 //! arrives here as an obstacle or an error.
 
+mod documents;
 mod drift;
 mod rules;
+
+pub use documents::of_run;
 
 use crate::baseline::Baseline;
 use crate::builtin;
@@ -16,13 +19,11 @@ use crate::drift::{NotCompared, drift};
 use crate::finding::{Finding, Location, Severity, Status, Subject};
 use crate::policy::{Policy, Rules};
 use crate::snapshot::{Completeness, Organization, Part, Record, Snapshot, SourceKind};
-use crate::trust::Signer;
+use crate::trust::header::CLOCK_SKEW;
+use crate::trust::{Key, Rollback, Route, Signer};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// How far ahead of the clock a snapshot may be taken: machines' clocks differ.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is to be judged.
 pub struct Case<'a> {
@@ -133,6 +134,12 @@ pub struct BaselineSummary {
     pub signers: Vec<Signer>,
     /// How many had to.
     pub threshold: usize,
+    /// By which way it was approved.
+    pub route: Route,
+    /// What memory says of it.
+    pub rollback: Rollback,
+    /// How memory knows it.
+    pub key: Key,
 }
 
 /// What was compared and what was not.
@@ -220,6 +227,7 @@ pub fn assess(case: &Case<'_>) -> Assessment {
         .map(|baseline| drift(baseline, case.snapshot, may_be_absent, case.now))
         .unwrap_or_default();
     judge.obstacles();
+    judge.documents();
     judge.drift(&drift);
     judge.rules(&drift);
     judge.connectors_by_themselves();
@@ -255,7 +263,10 @@ fn begin(case: &Case<'_>) -> Assessment {
             digest: baseline.digest,
             expires: baseline.approved.header.expires,
             signers: baseline.signers().to_vec(),
-            threshold: baseline.threshold,
+            threshold: baseline.approval().threshold,
+            route: baseline.approval().route,
+            rollback: baseline.rollback,
+            key: baseline.approved.key(),
         }),
         coverage: Coverage {
             connectors: snapshot.records.len(),
@@ -276,14 +287,6 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn obstacle(&mut self, reason: impl Into<String>) {
         self.assessment.obstacles.push(reason.into());
-    }
-
-    /// Starts one of connguard's own findings.
-    fn built_in(&self, id: &'static str, severity: Severity, location: Location) -> Finding {
-        let own = builtin::get(id);
-        let mut finding = Finding::new(id, severity, own.title, location);
-        own.fix.clone_into(&mut finding.fix);
-        finding
     }
 
     /// Why the snapshot, the policy or the baseline gives no verdict.
@@ -309,25 +312,19 @@ impl Judge<'_> {
         if let Some(policy) = case.policy {
             self.policy_obstacles(policy);
         }
-        if let Some(baseline) = case
+        let of_baseline = case
             .baseline
-            .filter(|baseline| baseline.approved.header.is_expired(case.now))
-        {
-            self.obstacle(format!(
-                "{} expired at {}: have a new version signed",
-                baseline.path, baseline.approved.header.expires
-            ));
+            .and_then(|baseline| baseline.approved.header.obstacle(&baseline.path, case.now));
+        if let Some(reason) = of_baseline {
+            self.obstacle(reason);
         }
     }
 
     fn policy_obstacles(&mut self, policy: &Policy) {
         let case = self.case;
-        if policy.document.header.is_expired(case.now) {
-            self.obstacle(format!(
-                "{} expired at {}: have a new version signed",
-                crate::policy::PATH,
-                policy.document.header.expires
-            ));
+        let header = &policy.document.header;
+        if let Some(reason) = header.obstacle(crate::policy::PATH, case.now) {
+            self.obstacle(reason);
         }
         match policy.document.tenants.get(case.tenant) {
             None => self.obstacle(format!(
@@ -359,8 +356,7 @@ impl Judge<'_> {
                     connector: Some(record.connector.subject()),
                     property: Some(Property::Name.name().to_owned()),
                     actual: Some(Json::from(record.connector.name.as_str())),
-                    ..self
-                        .built_in("duplicate-name", Severity::Medium, record.location.clone())
+                    ..builtin::finding("duplicate-name", Severity::Medium, record.location.clone())
                         .also_at(&earlier.location)
                 };
                 self.assessment.findings.push(finding);
@@ -376,7 +372,7 @@ impl Judge<'_> {
                     "{name:?} is returned by the service and not known to this version; it is kept and not judged"
                 ),
                 property: Some(name.clone()),
-                ..self.built_in(
+                ..builtin::finding(
                     "unrecognised-property",
                     Severity::Info,
                     record.location.clone(),
@@ -413,7 +409,7 @@ impl Judge<'_> {
                 message,
                 connector: record.map(|record| record.connector.subject()),
                 added: vec![id.clone()],
-                ..self.built_in("connector-blocked", Severity::High, location)
+                ..builtin::finding("connector-blocked", Severity::High, location)
             };
             self.assessment.findings.push(finding);
         }

@@ -2,6 +2,7 @@
 
 use super::{Failure, Judge, NotEvaluated};
 use crate::baseline::{Acceptance, ApprovedConnector, Baseline};
+use crate::builtin;
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
 use crate::drift::Drift;
@@ -179,7 +180,7 @@ impl Judge<'_> {
         acceptances: &mut Acceptances<'_>,
     ) -> Finding {
         let location = match (approved, offence.property, self.case.baseline) {
-            (Some(approved), Some(property), _) => approved.location_of(property).clone(),
+            (Some(approved), Some(property), _) => approved.location_of(property),
             (Some(approved), None, _) => approved.location.clone(),
             (None, _, Some(baseline)) => baseline.approved.connectors_at.clone(),
             (None, _, None) => record.location.clone(),
@@ -238,7 +239,7 @@ impl Judge<'_> {
             let finding = Finding {
                 message,
                 added,
-                ..self.built_in(id, severity, acceptance.location.clone())
+                ..builtin::finding(id, severity, acceptance.location.clone())
             };
             self.assessment.findings.push(finding);
         }

@@ -17,7 +17,9 @@ use crate::finding::{Location, Subject};
 use crate::lists::Lists;
 use crate::snapshot::Organization;
 use crate::trust::files::FileError;
-use crate::trust::{Header, Refusal, Role, SignedFile, Signer, Trust, verify};
+use crate::trust::{
+    Approval, Header, Key, Refusal, Rollback, Route, SignedFile, Signer, Trust, keyring,
+};
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,10 +32,10 @@ pub struct Baseline {
     pub path: String,
     /// Digest of its bytes.
     pub digest: Digest,
-    /// Who signed it. Private, so that no other module can make a baseline.
-    signers: Vec<Signer>,
-    /// How many had to.
-    pub threshold: usize,
+    /// Who approved it. Private, so that no other module can make a baseline.
+    approval: Approval,
+    /// What memory says of it.
+    pub rollback: Rollback,
     /// The document's content.
     pub approved: Approved,
 }
@@ -78,8 +80,8 @@ pub struct ApprovedConnector {
     pub expected_changes: Vec<ExpectedChange>,
     /// Where the connector is written.
     pub location: Location,
-    /// Where each setting is written.
-    pub setting_locations: BTreeMap<Property, Location>,
+    /// Line and column of each setting.
+    pub setting_places: BTreeMap<Property, (usize, usize)>,
 }
 
 /// A planned change: this value is approved too, until then.
@@ -164,8 +166,8 @@ impl Baseline {
     pub fn open(repository: &Path, tenant: &str, trust: &Trust) -> Result<Self, BaselineError> {
         let path = path(tenant);
         let file = SignedFile::load(repository, &path).map_err(Refusal::from)?;
-        let signers = trust.verify(Role::Baseline, &file)?;
-        let text = verify::text(&path, &file.bytes)?;
+        let approval = trust.verify_baseline(tenant, &file)?;
+        let text = keyring::text(&path, &file.bytes)?;
         let approved =
             Approved::parse(Source { path: &path, text }).map_err(BaselineError::Malformed)?;
         if approved.tenant != tenant {
@@ -175,23 +177,38 @@ impl Baseline {
                 wanted: tenant.to_owned(),
             });
         }
-        let threshold = trust.root().grant(Role::Baseline).threshold;
+        let (header, digest) = (&approved.header, file.digest());
+        trust.not_older_than_manifest(tenant, &path, header)?;
+        if approval.route == Route::Emergency {
+            trust.emergency_counts(&path, header, digest)?;
+        }
+        let rollback = trust.remembered(&approved.key(), &path, header, digest)?;
         Ok(Self {
-            digest: file.digest(),
+            digest,
             path,
-            signers,
-            threshold,
+            approval,
+            rollback,
             approved,
         })
     }
 
     /// Who signed it.
     pub fn signers(&self) -> &[Signer] {
-        &self.signers
+        &self.approval.signers
+    }
+
+    /// Who approved it, how many had to, and by which way.
+    pub const fn approval(&self) -> &Approval {
+        &self.approval
     }
 }
 
 impl Approved {
+    /// How memory knows the baseline: by the organization, whatever the tenant is called here.
+    pub fn key(&self) -> Key {
+        Key::Baseline(self.organization.tenant_id.clone().unwrap_or_default())
+    }
+
     /// Reads a baseline's text; all mistakes at once.
     pub fn parse(source: Source<'_>) -> Result<Self, Problems> {
         let reader = Reader::new(source);
@@ -238,9 +255,15 @@ impl ApprovedConnector {
     }
 
     /// Where a setting is written, or else the connector.
-    pub fn location_of(&self, property: Property) -> &Location {
-        self.setting_locations
-            .get(&property)
-            .unwrap_or(&self.location)
+    pub fn location_of(&self, property: Property) -> Location {
+        let written = self.location.clone();
+        match self.setting_places.get(&property) {
+            Some(&(line, column)) => Location {
+                line,
+                column,
+                ..written
+            },
+            None => written,
+        }
     }
 }

@@ -8,7 +8,6 @@ use crate::connector::{Guid, parse_guid};
 use crate::document::reader::nearest;
 use crate::document::yaml::{Content, Key};
 use crate::document::{Node, Reader};
-use crate::finding::Location;
 use crate::lists::Lists;
 use crate::snapshot::Organization;
 use crate::trust::Header;
@@ -129,7 +128,7 @@ fn connector(reader: &Reader<'_>, node: &Node) -> Option<ApprovedConnector> {
         |node| reader.list(node, expected_change),
     );
     fields.finish();
-    let (settings, setting_locations) = settings?;
+    let (settings, setting_places) = settings?;
     if id_node.is_some() && id.is_none() {
         return None;
     }
@@ -141,38 +140,42 @@ fn connector(reader: &Reader<'_>, node: &Node) -> Option<ApprovedConnector> {
         settings,
         expected_changes: expected_changes?,
         location: reader.location(node.place),
-        setting_locations,
+        setting_places,
     })
 }
 
-type Settings = (BTreeMap<Property, Value>, BTreeMap<Property, Location>);
+/// Values, and the line and column of each.
+type Settings = (
+    BTreeMap<Property, Value>,
+    BTreeMap<Property, (usize, usize)>,
+);
 
 fn settings(reader: &Reader<'_>, node: &Node) -> Option<Settings> {
     // Every entry is read, whatever is wrong with the ones before it.
     let entries = reader.entries(node, "settings", |reader, key, value| {
         let property = setting_name(reader, key);
         let read = property.and_then(|property| setting(reader, property, value));
-        Some((property, read, reader.location(key.place)))
+        Some((property, read, key.place))
     })?;
     let mut values = BTreeMap::new();
-    let mut locations = BTreeMap::new();
+    let mut places = BTreeMap::new();
     let mut sound = true;
     for (_, (property, value, place)) in entries {
         sound &= value.is_some();
         if let Some(property) = property {
-            locations.insert(property, place);
+            places.insert(property, place);
             values.extend(value.map(|value| (property, value)));
         }
     }
     let missing: Vec<&str> = Property::settings()
-        .filter(|property| property.kind().must_be_present() && !locations.contains_key(property))
+        .filter(|property| property.kind().must_be_present() && !places.contains_key(property))
         .map(Property::name)
         .collect();
     if !missing.is_empty() {
         reader.wrong(node.span.clone(), format!("the settings leave out {}", missing.join(", ")), "write every boolean and enumeration; only lists and texts may be left out, which approves them as empty");
         return None;
     }
-    sound.then_some((values, locations))
+    sound.then_some((values, places))
 }
 
 fn setting_name(reader: &Reader<'_>, key: &Key) -> Option<Property> {

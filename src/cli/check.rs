@@ -8,15 +8,15 @@ use super::{
 };
 use crate::assessment::{self, Assessment, Case, assess};
 use crate::baseline::{Baseline, BaselineError};
-use crate::builtin;
 use crate::document::Problems;
-use crate::finding::{Finding, Location, Severity};
-use crate::policy::document::is_tenant_name;
+use crate::finding::{Finding, Severity};
 use crate::policy::{PolicyError, Rules};
 use crate::report::{Format, Judged, PolicySummary, Report, RootSummary, render};
 use crate::snapshot::Organization;
 use crate::source::export::Export;
-use crate::trust::{Refusal, root};
+use crate::tenant::is_tenant_name;
+use crate::trust::header::CLOCK_SKEW;
+use crate::trust::{Floor, Refusal, Trust};
 use crate::verdict;
 use clap::Args;
 use jiff::Timestamp;
@@ -80,7 +80,7 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
         )?,
         obstacles: repository
             .as_ref()
-            .map(obstacles)
+            .map(|repository| obstacles(repository, clock_set_back(repository, &arguments.trust)))
             .unwrap_or_else(Obstacles::without_repository),
         repository: repository.as_ref(),
         now: arguments.trust.now(),
@@ -91,6 +91,7 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
     let targets = run.targets()?;
     let tenants = in_parallel(&targets, |target| run.judge(target));
     let report = run.report(tenants, &targets);
+    run.remember(&report)?;
     console.result(&render(&report, arguments.format))?;
     // What was found is out before a file can fail, and a file that fails does not hide it.
     let mut code = report.conclusion.exit_code;
@@ -147,17 +148,14 @@ impl Obstacles {
     }
 }
 
-fn obstacles(repository: &Repository) -> Obstacles {
+/// `clock` is why the time of the run cannot be believed, if it cannot.
+fn obstacles(repository: &Repository, clock: Option<String>) -> Obstacles {
     let mut obstacles = Obstacles::default();
     match &repository.trust {
         Err(refusal) => obstacles.refused(refusal),
-        Ok(trust) if trust.is_expired() => obstacles.reasons.push(format!(
-            "{} expired at {}: have a new version signed",
-            root::PATH,
-            trust.root().header.expires
-        )),
-        Ok(_) => {}
+        Ok(trust) => obstacles.reasons.extend(trust.obstacle()),
     }
+    obstacles.reasons.extend(clock);
     match &repository.policy {
         Some(Err(PolicyError::Refused(refusal))) => obstacles.refused(refusal),
         Some(Err(error @ PolicyError::Malformed(problems))) => {
@@ -470,6 +468,43 @@ impl<'r> Run<'r> {
         failures_of(problems, "correct the file, or export again")
     }
 
+    /// Findings about the documents that all tenants share.
+    fn of_run(&self, trust: &Trust, tenants: &[Judged]) -> Vec<Finding> {
+        let policy = self.repository.and_then(Repository::verified_policy);
+        let restarted = self.repository.is_some_and(|repository| {
+            let ids: Vec<&str> = tenants
+                .iter()
+                .filter_map(|tenant| tenant.assessment.organization.tenant_id.as_deref())
+                .collect();
+            repository.was_restarted(trust, &ids)
+        });
+        assessment::of_run(trust, policy, restarted, self.now)
+    }
+
+    /// Remembers the versions that were verified, so that no later run takes an older one.
+    fn remember(&self, report: &Report<'_>) -> Result<(), Failure> {
+        let Some(repository) = self.repository else {
+            return Ok(());
+        };
+        let (Some(state), Ok(trust)) = (&repository.state, &repository.trust) else {
+            return Ok(());
+        };
+        let mut run = repository.sightings(trust);
+        let baselines = report
+            .tenants
+            .iter()
+            .filter_map(|tenant| tenant.assessment.baseline.as_ref());
+        run.documents.extend(
+            baselines.map(|baseline| (baseline.key.clone(), baseline.version, baseline.digest)),
+        );
+        // A time given by hand says nothing about when a document was first seen.
+        let clock = self.arguments.trust.now.is_none().then_some(self.now);
+        if let Some(note) = state.remember(&run, clock)? {
+            self.console.note(&note);
+        }
+        Ok(())
+    }
+
     fn report(&self, tenants: Vec<Judged>, targets: &[Target<'_>]) -> Report<'r> {
         let trust = self
             .repository
@@ -477,13 +512,11 @@ impl<'r> Run<'r> {
         let root = trust.map(|trust| RootSummary {
             version: trust.root().header.version,
             digest: trust.digest(),
-            pinned: trust.is_pinned(),
+            pinned: matches!(trust.floor(), Some(Floor::Pinned(_))),
+            remembered: matches!(trust.floor(), Some(Floor::Remembered(_))),
+            rollback: trust.rollback(),
         });
-        let findings: Vec<Finding> = root
-            .iter()
-            .filter(|root| !root.pinned)
-            .map(root_not_pinned)
-            .collect();
+        let findings = trust.map_or_else(Vec::new, |trust| self.of_run(trust, &tenants));
         let conclusions: Vec<verdict::Conclusion> =
             tenants.iter().map(|tenant| tenant.conclusion).collect();
         let out_of_scope = self
@@ -510,6 +543,7 @@ impl<'r> Run<'r> {
                     version: policy.document.header.version,
                     digest: policy.digest,
                     signers: policy.signers().to_vec(),
+                    rollback: policy.rollback,
                 }),
             root,
             rules: self.rules,
@@ -521,21 +555,12 @@ impl<'r> Run<'r> {
     }
 }
 
-fn root_not_pinned(root: &RootSummary) -> Finding {
-    let own = builtin::get("root-not-pinned");
-    let location = Location {
-        path: root::PATH.to_owned(),
-        line: 1,
-        column: 1,
-    };
-    Finding {
-        message: format!(
-            "whoever can write to the repository could have replaced the root; if {} is the one you trust, pin it",
-            root.digest
-        ),
-        fix: own.fix.to_owned(),
-        ..Finding::new(own.id, Severity::Medium, own.title, location)
-    }
+/// Keys and documents count in their time only, so a clock that runs behind an earlier run's proves nothing.
+fn clock_set_back(repository: &Repository, arguments: &TrustArgs) -> Option<String> {
+    let seen = repository.state.as_ref()?.memory.clock()?;
+    let now = arguments.now();
+    let back = arguments.now.is_none() && seen.duration_since(now) > CLOCK_SKEW;
+    back.then(|| format!("the clock says {now}, and an earlier run saw {seen}: it was set back"))
 }
 
 /// What a tenant is called that no repository names: the first label of its domain.

@@ -3,8 +3,8 @@
 use super::Failure;
 use crate::baseline::organization;
 use crate::document::{Node, Problem, Problems, Reader, Source};
-use crate::policy::document::{TENANT_NAME_HELP, is_tenant_name};
 use crate::snapshot::Organization;
+use crate::tenant::{TENANT_NAME_HELP, is_tenant_name};
 use crate::trust::files;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};

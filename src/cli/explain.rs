@@ -21,6 +21,7 @@ pub(super) fn run(common: &Common, id: &str, console: &Console) -> Outcome {
         &TrustArgs {
             root: None,
             now: None,
+            state: None,
         },
         console,
     )?;

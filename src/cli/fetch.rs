@@ -2,7 +2,6 @@
 
 use super::console::Console;
 use super::{Common, Failure, Outcome, config, parse_time_argument};
-use crate::canonical;
 use crate::document::{Problem, Problems};
 use crate::report::pipeline;
 use crate::snapshot::{Completeness, Part, Snapshot};
@@ -38,9 +37,7 @@ pub(super) fn run(common: &Common, arguments: &FetchArgs, console: &Console) -> 
         Some(path) => read(path, arguments.taken_at)?.whole()?,
         None => read_tenant(common, arguments.tenant.as_deref())?,
     };
-    console.result(&pipeline::defuse_json(&canonical::to_string(
-        &snapshot.to_json(),
-    )))?;
+    console.result(&pipeline::defuse_json(&snapshot.canonical()))?;
     let taken_at = snapshot.taken_at.map_or_else(
         || "the export does not say when it was taken".to_owned(),
         |time| format!("taken {time}"),

@@ -9,6 +9,7 @@ mod policy;
 mod problems;
 mod reference;
 mod repository;
+mod state;
 
 use crate::digest::Digest;
 use crate::document::time::parse_time;
@@ -123,6 +124,15 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Usage(message) | Self::Run { message, .. } => f.write_str(message),
+            Self::Problems(problems) => write!(f, "{problems}"),
+        }
+    }
+}
+
 impl From<crate::document::Problems> for Failure {
     fn from(problems: crate::document::Problems) -> Self {
         Self::Problems(problems)
@@ -172,6 +182,9 @@ struct TrustArgs {
     /// Judge as at this time instead of now; the report says so
     #[arg(long, value_name = "TIME", value_parser = parse_time_argument)]
     now: Option<Timestamp>,
+    /// File that remembers the versions seen [default: the variable CONNGUARD_STATE, else connguard/state.json in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
 }
 
 impl TrustArgs {

@@ -39,6 +39,7 @@ fn list(common: &Common, console: &Console) -> Outcome {
         &TrustArgs {
             root: None,
             now: None,
+            state: None,
         },
         console,
     )?;

@@ -2,9 +2,11 @@
 
 use super::config::{self, Config};
 use super::console::Console;
+use super::state::State;
 use super::{Common, Failure, TrustArgs};
+use crate::digest::Digest;
 use crate::policy::{Policy, PolicyError, Rules};
-use crate::trust::{Refusal, Trust};
+use crate::trust::{Key, Known, Refusal, Sightings, Trust};
 use std::path::{Path, PathBuf};
 
 /// An audit repository.
@@ -15,6 +17,8 @@ pub(crate) struct Repository {
     pub config: Config,
     /// Its root, or why that cannot be believed.
     pub trust: Result<Trust, Refusal>,
+    /// What earlier runs saw, where that is kept.
+    pub state: Option<State>,
     /// Its policy; `None` without a verified root to verify it by.
     pub policy: Option<Result<Policy, PolicyError>>,
 }
@@ -36,7 +40,13 @@ impl Repository {
         };
         console.detail(&format!("reading {}", path.display()));
         let config = Config::load(&path)?;
-        let trust = Trust::open(&folder, pin, arguments.now());
+        let state = State::open(arguments.state.as_deref())?;
+        let known = Known {
+            pin,
+            memory: state.as_ref().map(|state| &state.memory),
+            repository: &name_of(&folder),
+        };
+        let trust = Trust::open(&folder, known, arguments.now());
         if let Ok(trust) = &trust {
             console.detail(&format!(
                 "verified trust/root.yaml version {}, {}",
@@ -65,14 +75,50 @@ impl Repository {
             folder,
             config,
             trust,
+            state,
             policy,
         }))
+    }
+
+    /// What was verified here so far: the roots, the policy and the manifest.
+    pub fn sightings(&self, trust: &Trust) -> Sightings {
+        let policy = self
+            .verified_policy()
+            .map(|policy| (Key::Policy, policy.document.header.version, policy.digest));
+        let manifest = trust.manifest().as_ref().ok().and_then(Option::as_ref);
+        let manifest =
+            manifest.map(|manifest| (Key::Manifest, manifest.header.version, manifest.digest));
+        Sightings {
+            repository: name_of(&self.folder),
+            roots: trust.chain().to_vec(),
+            documents: policy.into_iter().chain(manifest).collect(),
+        }
+    }
+
+    /// Whether an earlier run trusted another root here, or for these organizations.
+    pub fn was_restarted(&self, trust: &Trust, tenant_ids: &[&str]) -> bool {
+        let chain: Vec<Digest> = trust.chain().iter().map(|(_, digest)| *digest).collect();
+        self.state.as_ref().is_some_and(|state| {
+            state
+                .memory
+                .was_restarted(&chain, &name_of(&self.folder), tenant_ids)
+        })
     }
 
     /// The verified policy.
     pub fn verified_policy(&self) -> Option<&Policy> {
         self.policy.as_ref().and_then(|policy| policy.as_ref().ok())
     }
+}
+
+/// By what memory knows a repository: its folder, whatever path led there.
+fn name_of(folder: &Path) -> String {
+    let whole = folder.canonicalize();
+    whole
+        .as_deref()
+        .unwrap_or(folder)
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The rules to judge by: those of the verified policy, else the compiled-in ones, which `alone` holds.

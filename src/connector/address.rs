@@ -158,6 +158,13 @@ impl AddressSet {
         )
     }
 
+    /// Whether the sets have an address, or a malformed entry, in common.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        !common(&self.v4, &other.v4).is_empty()
+            || !common(&self.v6, &other.v6).is_empty()
+            || !self.malformed.is_disjoint(&other.malformed)
+    }
+
     /// Whether every address of this set is in the other one.
     pub fn is_subset(&self, other: &Self) -> bool {
         self.difference(other).is_empty()

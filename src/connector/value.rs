@@ -13,6 +13,7 @@ use super::domain::DomainSet;
 use super::names::NameSet;
 use super::property::{Kind, Property};
 use crate::finding::excerpt;
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 /// A value as it was found, before anything is known about it.
@@ -157,13 +158,21 @@ impl Value {
 
     /// The canonical JSON of the value, the same for every spelling of it.
     pub fn to_json(&self) -> Json {
+        // Texts, booleans and lists of texts are all there is: none of them can fail.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Boolean(value) => Json::Bool(*value),
-            Self::Certificate(None) => Json::Null,
-            Self::Text(text) => Json::String(text.clone()),
-            Self::Enumeration(word) => Json::String(word.0.clone()),
-            Self::Certificate(Some(name)) => Json::String(name.to_string()),
-            Self::Addresses(_) | Self::Domains(_) | Self::Names(_) => Json::from(self.elements()),
+            Self::Boolean(value) => serializer.serialize_bool(*value),
+            Self::Text(text) | Self::Enumeration(Word(text)) => serializer.serialize_str(text),
+            Self::Certificate(None) => serializer.serialize_none(),
+            Self::Certificate(Some(name)) => serializer.collect_str(name),
+            Self::Addresses(set) => serializer.collect_seq(set.entries()),
+            Self::Domains(set) => serializer.collect_seq(set.entries()),
+            Self::Names(set) => serializer.collect_seq(set.keys()),
         }
     }
 }

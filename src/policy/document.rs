@@ -1,6 +1,6 @@
 //! The policy file: tenants, thresholds, which rules, and what is changed about them.
 
-use super::rule::{matches_pattern, read_severity};
+use super::rule::read_severity;
 use crate::connector::property::Property;
 use crate::digest::Digest;
 use crate::document::reader::nearest;
@@ -9,6 +9,7 @@ use crate::document::{Node, Problems, Reader, Source};
 use crate::finding::Severity;
 use crate::lists::Lists;
 use crate::snapshot::SourceKind;
+use crate::tenant::{TENANT_NAME_HELP, is_tenant_name, matches_pattern};
 use crate::trust::Header;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -37,6 +38,19 @@ pub struct Document {
     pub overrides: Vec<Override>,
     /// Settings whose absence from a record is tolerated, and why.
     pub may_be_absent: BTreeMap<Property, String>,
+    /// Roots with which trust was meant to begin anew.
+    pub trust_restarts: Vec<TrustRestart>,
+}
+
+/// The word of the policy's signers that a new root, which no earlier one vouches for, was meant.
+#[derive(Clone, Debug)]
+pub struct TrustRestart {
+    /// Digest of the first root of the new lineage, or of one that descends from it.
+    pub root: Digest,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// Which compiled-in rules are in force.
@@ -113,6 +127,9 @@ fn read(reader: &Reader<'_>, node: &Node, catalogue_ids: &[&str]) -> Option<Docu
         || Some(BTreeMap::new()),
         |node| read_may_be_absent(reader, node),
     );
+    let trust_restarts = fields
+        .optional("trust_restarts")
+        .map_or_else(|| Some(Vec::new()), |node| reader.list(node, read_restart));
     fields.finish();
     let rules = rules?;
     let known: Vec<String> = catalogue_ids
@@ -139,25 +156,22 @@ fn read(reader: &Reader<'_>, node: &Node, catalogue_ids: &[&str]) -> Option<Docu
         rules,
         overrides,
         may_be_absent: may_be_absent?,
+        trust_restarts: trust_restarts?,
     })
 }
 
-/// Whether a text can name a tenant.
-pub fn is_tenant_name(text: &str) -> bool {
-    let first = text
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    first
-        && text.len() <= 63
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+fn read_restart(reader: &Reader<'_>, node: &Node) -> Option<TrustRestart> {
+    let mut fields = reader.fields(node, "an acknowledged restart of trust")?;
+    let root = fields.required("root").and_then(|node| reader.digest(node));
+    let owner = fields.required("owner").and_then(|node| reader.text(node));
+    let reason = fields.required("reason").and_then(|node| reader.text(node));
+    fields.finish();
+    Some(TrustRestart {
+        root: root?,
+        owner: owner?,
+        reason: reason?,
+    })
 }
-
-/// How messages say what a tenant name is.
-pub const TENANT_NAME_HELP: &str =
-    "use small letters, digits and `-`, at most 63, beginning with a letter or digit";
 
 fn read_tenants(reader: &Reader<'_>, node: &Node) -> Option<BTreeMap<String, Vec<SourceKind>>> {
     let entries = reader.entries(node, "tenants by name", |reader, key, value| {

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::document::{Problem, Problems, Source};
 use crate::finding::Severity;
 use crate::trust::files::{self, FileError};
-use crate::trust::{Refusal, Role, SignedFile, Signer, Trust, verify};
+use crate::trust::{Duty, Key, Refusal, Rollback, SignedFile, Signer, Trust, keyring};
 use document::{Catalogue, Document, Override};
 use rule::Rule;
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ pub struct Policy {
     pub document: Document,
     /// Digest of its bytes.
     pub digest: Digest,
+    /// What memory says of it.
+    pub rollback: Rollback,
     /// Who signed it. Private, so that no other module can make a policy.
     signers: Vec<Signer>,
     /// The rules in force.
@@ -78,10 +80,10 @@ impl Policy {
     /// Reads the policy, verifies its signatures, then parses it and the rules that it names.
     pub fn open(repository: &Path, trust: &Trust) -> Result<Self, PolicyError> {
         let file = SignedFile::load(repository, PATH).map_err(Refusal::from)?;
-        let signers = trust.verify(Role::Policy, &file)?;
+        let signers = trust.verify(Duty::Policy, &file)?;
         let source = Source {
             path: PATH,
-            text: verify::text(PATH, &file.bytes)?,
+            text: keyring::text(PATH, &file.bytes)?,
         };
         let mut rules = catalogue::load()?;
         let document = Document::parse(
@@ -91,6 +93,7 @@ impl Policy {
                 .map(|rule| rule.id.as_str())
                 .collect::<Vec<_>>(),
         )?;
+        let rollback = trust.remembered(&Key::Policy, PATH, &document.header, file.digest())?;
         let revision = match document.catalogue {
             Catalogue::Default(revision) => revision,
             Catalogue::Nothing => {
@@ -108,6 +111,7 @@ impl Policy {
         Ok(Self {
             document,
             digest: file.digest(),
+            rollback,
             signers,
             rules,
         })
@@ -162,16 +166,16 @@ fn own_rule(
                 .into(),
         ));
     }
-    let text = verify::text(&path, &bytes)?;
+    let text = keyring::text(&path, &bytes)?;
     Ok(Rule::parse(Source { path: &path, text }, false))
 }
 
 /// Rule files in the folder that nobody signed for. A copy of a compiled-in rule is no rule of its own.
 fn unlisted(repository: &Path, listed: &BTreeMap<String, Digest>) -> Result<Vec<String>, Refusal> {
-    let io = |error| {
+    let io = |error: std::io::Error| {
         Refusal::File(FileError::Io {
             path: "policies".to_owned(),
-            error,
+            error: error.to_string(),
         })
     };
     let mut names = Vec::new();

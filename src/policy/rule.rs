@@ -10,6 +10,7 @@ use crate::document::{Node, Problems, Reader, Source};
 use crate::finding::{Location, Severity};
 use crate::lists::Lists;
 use crate::snapshot::AcceptedDomain;
+use crate::tenant::matches_pattern;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether approving a value settles a rule.
@@ -89,33 +90,6 @@ impl AppliesTo {
                 .iter()
                 .any(|pattern| matches_pattern(pattern, tenant))
     }
-}
-
-/// Whether a tenant name matches a pattern in which `*` stands for any text.
-///
-/// Each piece between two `*` is taken where it first fits: a later place could
-/// only leave less for the pieces behind it.
-pub fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let Some(mut left) = name
-        .strip_prefix(head)
-        .and_then(|name| name.strip_suffix(tail))
-    else {
-        return false;
-    };
-    for piece in middle.split('*') {
-        let Some((_, behind)) = left
-            .split_once(piece)
-            .or((piece.is_empty()).then_some(("", left)))
-        else {
-            return false;
-        };
-        left = behind;
-    }
-    true
 }
 
 /// A rule's examples.
@@ -405,31 +379,4 @@ fn example(reader: &Reader<'_>, node: &Node, applies_to: &AppliesTo) -> Option<C
         },
         ..Connector::default()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches_pattern;
-
-    #[test]
-    fn patterns_of_tenant_names() {
-        for (pattern, name, expected) in [
-            ("eu-*", "eu-west", true),
-            ("eu-*", "us-west", false),
-            ("*", "anything", true),
-            ("*-a-*-b", "x-a-y-b", true),
-            ("*-a-*-b", "x-b-y-a", false),
-            ("a*a", "a", false),
-            ("a*a", "aa", true),
-            ("**", "", true),
-            ("plain", "plain", true),
-            ("plain", "plainer", false),
-        ] {
-            assert_eq!(matches_pattern(pattern, name), expected, "{pattern} {name}");
-        }
-        assert!(!matches_pattern(
-            "*a*a*a*a*a*a*a*a*a*a*a*a*b",
-            &"a".repeat(63)
-        ));
-    }
 }

@@ -7,6 +7,7 @@ use crate::assessment::Times;
 use crate::document::time::words;
 use crate::finding::{Direction, Finding, Severity, Status, Subject, excerpt};
 use crate::hostile_text::{deception, visible};
+use crate::trust::Rollback;
 use crate::verdict::Verdict;
 use owo_colors::{OwoColorize as _, Style};
 use serde_json::{Map, Value};
@@ -35,6 +36,17 @@ pub fn render(report: &Report<'_>) -> String {
 }
 
 /// Tenants that need somebody come first, those of one kind by name.
+/// What memory of earlier versions was good for.
+fn rollback(report: &Report<'_>) -> &'static str {
+    match report.root.as_ref().map(|root| root.rollback) {
+        None | Some(Rollback::NotChecked) => {
+            "rollback not checked, as this run remembers no earlier versions"
+        }
+        Some(Rollback::FirstSeen) => "versions remembered from this run on",
+        Some(Rollback::Checked | Rollback::Gap { .. }) => "no version older than seen before",
+    }
+}
+
 fn worst_first<'r>(report: &'r Report<'_>) -> Vec<&'r Judged> {
     let rank = |tenant: &&Judged| {
         let code = tenant.conclusion.exit_code;
@@ -392,7 +404,11 @@ impl Page {
                 format!(
                     "root version {} ({})",
                     root.version,
-                    if root.pinned { "pinned" } else { "not pinned" }
+                    match (root.pinned, root.remembered) {
+                        (true, _) => "pinned",
+                        (false, true) => "as an earlier run saw it",
+                        (false, false) => "not pinned",
+                    }
                 )
             },
         );
@@ -410,7 +426,8 @@ impl Page {
             .map(|time| format!("; export said to be taken at {time}"))
             .unwrap_or_default();
         let conditions = format!(
-            "{root}; {policy}; rollback not checked, as this run remembers no earlier versions; fails on {}{now}{taken}",
+            "{root}; {policy}; {}; fails on {}{now}{taken}",
+            rollback(report),
             report.fail_on
         );
         for line in wrap(&conditions, WIDTH) {

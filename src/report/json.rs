@@ -8,6 +8,7 @@ use crate::assessment::{self, Assessment};
 use crate::canonical;
 use crate::finding::{self, Severity as OwnSeverity};
 use crate::snapshot::Part;
+use crate::trust::Route;
 use crate::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -71,7 +72,9 @@ struct Root {
     digest: String,
     /// Whether the root was compared with a pin.
     pinned: bool,
-    /// Whether versions were compared with those seen earlier.
+    /// Whether, without a pin, it was compared with the root that an earlier run saw here.
+    remembered: bool,
+    /// `checked` against the versions seen by earlier runs, `first seen`, or `not checked` where nothing is kept.
     rollback: &'static str,
 }
 
@@ -143,6 +146,8 @@ struct Baseline {
     expires: String,
     signers: Vec<String>,
     threshold: usize,
+    /// `signatures`, `manifest` or `emergency`.
+    approved_by: &'static str,
     /// Always true: an unverified baseline is never compared.
     verified: bool,
     rollback: &'static str,
@@ -251,9 +256,6 @@ struct Failure {
     help: String,
 }
 
-/// What a run without memory of earlier versions says.
-const NOT_CHECKED: &str = "not checked";
-
 /// Renders the report as canonical JSON.
 pub fn render(report: &Report<'_>) -> String {
     canonical::to_string(&serde_json::to_value(wire(report)).unwrap_or_default())
@@ -285,7 +287,8 @@ fn wire(report: &Report<'_>) -> Wire {
             version: root.version,
             digest: root.digest.to_string(),
             pinned: root.pinned,
-            rollback: NOT_CHECKED,
+            remembered: root.remembered,
+            rollback: root.rollback.name(),
         }),
         policy: report.policy.as_ref().map(|policy| Policy {
             version: policy.version,
@@ -295,7 +298,7 @@ fn wire(report: &Report<'_>) -> Wire {
                 .iter()
                 .map(|signer| signer.principal.clone())
                 .collect(),
-            rollback: NOT_CHECKED,
+            rollback: policy.rollback.name(),
         }),
         counts: Counts {
             clean: report.count(Verdict::Clean),
@@ -383,8 +386,13 @@ fn baseline(summary: &assessment::BaselineSummary) -> Baseline {
             .map(|signer| signer.principal.clone())
             .collect(),
         threshold: summary.threshold,
+        approved_by: match summary.route {
+            Route::Signed => "signatures",
+            Route::Manifest => "manifest",
+            Route::Emergency => "emergency",
+        },
         verified: true,
-        rollback: NOT_CHECKED,
+        rollback: summary.rollback.name(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::assessment::Assessment;
 use crate::digest::Digest;
 use crate::finding::{Finding, Severity};
 use crate::policy::Rules;
-use crate::trust::Signer;
+use crate::trust::{Rollback, Signer};
 use crate::verdict::{Conclusion, Verdict};
 use jiff::Timestamp;
 
@@ -63,6 +63,10 @@ pub struct RootSummary {
     pub digest: Digest,
     /// Whether it was compared with a pin.
     pub pinned: bool,
+    /// Whether, without a pin, an earlier run on this machine had seen it or a root it descends from.
+    pub remembered: bool,
+    /// What memory says of it.
+    pub rollback: Rollback,
 }
 
 /// A verified policy.
@@ -74,6 +78,8 @@ pub struct PolicySummary {
     pub digest: Digest,
     /// Who signed it.
     pub signers: Vec<Signer>,
+    /// What memory says of it.
+    pub rollback: Rollback,
 }
 
 /// What can be written.

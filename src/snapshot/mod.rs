@@ -4,13 +4,12 @@
 //! time of reading, no server name and no tool: two reads of an unchanged
 //! organization are the same bytes, whatever exported them.
 
-use crate::canonical;
-use crate::connector::property::Property;
+mod wire;
+
 use crate::connector::{Connector, Guid, domain::Domain};
 use crate::digest::Digest;
 use crate::finding::Location;
 use jiff::Timestamp;
-use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 /// `schema` of a snapshot's canonical form.
@@ -208,67 +207,8 @@ impl Snapshot {
         self.blocked_connectors.dedup();
     }
 
-    /// The canonical form.
-    pub fn to_json(&self) -> Json {
-        let complete: Map<String, Json> = Part::ALL
-            .iter()
-            .map(|part| {
-                (
-                    part.name().to_owned(),
-                    completeness_json(self.completeness(*part)),
-                )
-            })
-            .collect();
-        json!({
-            "schema": SCHEMA,
-            "organization": { "tenant_id": self.organization.tenant_id, "domain": self.organization.domain },
-            "source": self.source.name(),
-            "complete": complete,
-            "inbound_connectors": self.connectors().map(connector_json).collect::<Vec<_>>(),
-            "accepted_domains": self.accepted_domains.iter().map(accepted_domain_json).collect::<Vec<_>>(),
-            "blocked_connectors": self.blocked_connectors,
-        })
-    }
-
     /// Digest of the canonical form.
     pub fn digest(&self) -> Digest {
-        Digest::of(canonical::to_string(&self.to_json()).as_bytes())
+        Digest::of(self.canonical().as_bytes())
     }
-}
-
-fn completeness_json(completeness: &Completeness) -> Json {
-    match completeness {
-        Completeness::Complete => json!(true),
-        other => json!(other.words()),
-    }
-}
-
-fn accepted_domain_json(accepted: &AcceptedDomain) -> Json {
-    json!({ "domain": accepted.domain.as_str(), "match_sub_domains": accepted.match_sub_domains })
-}
-
-/// The canonical form of one connector: identity, settings in Exchange's names, metadata.
-fn connector_json(connector: &Connector) -> Json {
-    let settings: Map<String, Json> = Property::settings()
-        .filter_map(|property| {
-            Some((
-                property.name().to_owned(),
-                connector.settings.get(&property)?.to_json(),
-            ))
-        })
-        .collect();
-    json!({
-        "identity": {
-            "Name": connector.name,
-            "ExchangeObjectId": connector.exchange_object_id,
-            "Guid": connector.guid,
-        },
-        "metadata": {
-            "WhenCreatedUTC": connector.metadata.when_created.map(|time| time.to_string()),
-            "WhenChangedUTC": connector.metadata.when_changed.map(|time| time.to_string()),
-            "IsValid": connector.metadata.is_valid,
-            "unrecognised": connector.metadata.unrecognised,
-        },
-        "settings": settings,
-    })
 }

@@ -2,9 +2,11 @@
 //!
 //! A strict subset of what `ssh-keygen` takes, so that a reader sees at once
 //! who a key belongs to: one literal principal a line, no patterns, no
-//! negation, times that end in `Z`.
+//! negation, times that end in `Z`. A line with `cert-authority` names the
+//! authority that may certify keys of that one principal.
 
 use crate::document::{Problem, Problems, Source};
+use crate::hostile_text::shape;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -13,8 +15,8 @@ use ssh_key::public::KeyData;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Where the keys lie in an audit repository.
-pub const PATH: &str = "trust/allowed_signers";
+/// The file's name, beside the root that names its digest.
+pub const FILE_NAME: &str = "allowed_signers";
 
 /// The keys of all principals.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +29,10 @@ pub struct AllowedSigners {
 pub struct SignerKey {
     /// The one literal principal.
     pub principal: String,
-    /// The key.
+    /// The key: the principal's own, or that of an authority that certifies theirs.
     pub key: KeyData,
+    /// `cert-authority`: the key signs certificates, never documents.
+    pub authority: bool,
     /// `namespaces="…"`; `None` means every namespace.
     pub namespaces: Option<Vec<String>>,
     /// `valid-after="…"`.
@@ -51,23 +55,10 @@ impl AllowedSigners {
                 continue;
             }
             match parse_line(source, text, span.clone()) {
-                Ok(key) => match keys.iter().find(|earlier| earlier.key == key.key) {
-                    Some(earlier) if earlier.principal != key.principal => problems.push(
-                        source
-                            .problem(
-                                span,
-                                format!(
-                                    "this key stands under two principals, {:?} and {:?}",
-                                    earlier.principal, key.principal
-                                ),
-                            )
-                            .help("a key counts for one person: take one of the lines out"),
-                    ),
-                    Some(_) => problems.push(
-                        source
-                            .problem(span, "this key stands here twice")
-                            .help("take one of the lines out"),
-                    ),
+                Ok(key) => match keys.iter().find_map(|earlier| clash(earlier, &key)) {
+                    Some((message, help)) => {
+                        problems.push(source.problem(span, message).help(help));
+                    }
                     None => keys.push(key),
                 },
                 Err(problem) => problems.push(problem),
@@ -76,14 +67,72 @@ impl AllowedSigners {
         problems.into_result(Some(Self { keys }))
     }
 
-    /// The line of a key.
+    /// The line of a person's own key.
     pub fn of_key(&self, key: &KeyData) -> Option<&SignerKey> {
-        self.keys.iter().find(|line| &line.key == key)
+        self.keys
+            .iter()
+            .find(|line| !line.authority && &line.key == key)
+    }
+
+    /// The lines for which an authority may certify keys.
+    pub fn of_authority<'s, 'k>(
+        &'s self,
+        key: &'k KeyData,
+    ) -> impl Iterator<Item = &'s SignerKey> + use<'s, 'k> {
+        self.keys
+            .iter()
+            .filter(move |line| line.authority && &line.key == key)
+    }
+
+    /// The lines of a principal.
+    pub fn of_principal<'s, 'p>(
+        &'s self,
+        principal: &'p str,
+    ) -> impl Iterator<Item = &'s SignerKey> + use<'s, 'p> {
+        self.keys
+            .iter()
+            .filter(move |line| line.principal == principal)
     }
 
     /// Whether a principal has any key.
     pub fn knows(&self, principal: &str) -> bool {
         self.keys.iter().any(|line| line.principal == principal)
+    }
+}
+
+/// What makes two lines impossible beside each other, and how to mend it.
+fn clash(earlier: &SignerKey, line: &SignerKey) -> Option<(String, &'static str)> {
+    let same_person = earlier.principal == line.principal;
+    if !same_person && shape(&earlier.principal) == shape(&line.principal) {
+        return Some((
+            format!(
+                "{:?} cannot be told apart from {:?}",
+                line.principal, earlier.principal
+            ),
+            "two names that look alike may be one person: choose another",
+        ));
+    }
+    if earlier.key != line.key {
+        return None;
+    }
+    match (earlier.authority, line.authority) {
+        // An authority may certify several people; it still counts once towards a threshold.
+        (true, true) if !same_person => None,
+        (true, false) | (false, true) => Some((
+            "this key stands here both as a person's and as an authority's".to_owned(),
+            "an authority that signs documents would certify itself: take one of the lines out",
+        )),
+        _ if same_person => Some((
+            "this key stands here twice".to_owned(),
+            "take one of the lines out",
+        )),
+        _ => Some((
+            format!(
+                "this key stands under two principals, {:?} and {:?}",
+                earlier.principal, line.principal
+            ),
+            "a key counts for one person: take one of the lines out",
+        )),
     }
 }
 
@@ -120,10 +169,10 @@ fn parse_line(source: Source<'_>, text: &str, span: Range<usize>) -> Result<Sign
     let problem = |message: String, help: &str| source.problem(span.clone(), message).help(help);
     let (principal, rest) = word(text);
     let principal = principal.trim_matches('"');
-    if principal.is_empty() || principal.contains([',', '*', '?', '!']) {
+    if !is_principal(principal) {
         return Err(problem(
             format!("{principal:?} is not exactly one principal"),
-            "name one person a line, without patterns: alice@contoso.com ssh-ed25519 AAAA…",
+            "name one person a line, in ASCII and without patterns: alice@contoso.com ssh-ed25519 AAAA…",
         ));
     }
     let (first, after) = word(rest);
@@ -153,18 +202,31 @@ fn parse_line(source: Source<'_>, text: &str, span: Range<usize>) -> Result<Sign
     Ok(SignerKey {
         principal: principal.to_owned(),
         key: key.key_data().clone(),
+        authority: options.authority,
         namespaces: options.namespaces,
         valid_after: options.valid_after,
         valid_before: options.valid_before,
     })
 }
 
-const OPTIONS_HELP: &str =
-    "known options: namespaces=\"a,b\", valid-after=\"20260101Z\", valid-before=\"20270101Z\"";
+/// Whether a text names exactly one person: no pattern, and no letter that looks like another.
+/// Signature files are named by it, so it must be a file's name everywhere, too.
+pub fn is_principal(text: &str) -> bool {
+    let unsafe_in_names = [',', '*', '?', '!', '"', '\'', '/', '\\', ':', '<', '>', '|'];
+    !text.is_empty()
+        && text.len() <= 200
+        && !text.starts_with(['.', '#', '-'])
+        && text
+            .chars()
+            .all(|c| c.is_ascii_graphic() && !unsafe_in_names.contains(&c))
+}
+
+const OPTIONS_HELP: &str = "known options: cert-authority, namespaces=\"a,b\", valid-after=\"20260101Z\", valid-before=\"20270101Z\"";
 
 /// The options of a line.
 #[derive(Default)]
 struct Options {
+    authority: bool,
     namespaces: Option<Vec<String>>,
     valid_after: Option<Timestamp>,
     valid_before: Option<Timestamp>,
@@ -175,6 +237,10 @@ impl Options {
         let mut options = Self::default();
         let mut seen = BTreeSet::new();
         for option in split_options(text) {
+            if option.eq_ignore_ascii_case("cert-authority") {
+                options.authority = true;
+                continue;
+            }
             let Some((name, value)) = option.split_once('=') else {
                 return Err(format!("the option {option:?} is not known"));
             };

@@ -32,7 +32,7 @@ pub struct SignatureFile {
 }
 
 /// Why a file of the audit repository could not be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum FileError {
     /// It is not there.
     #[error("{0} is missing")]
@@ -52,7 +52,7 @@ pub enum FileError {
         /// The file.
         path: String,
         /// What the system said.
-        error: std::io::Error,
+        error: String,
     },
 }
 
@@ -60,7 +60,7 @@ impl SignedFile {
     /// Reads `path` (ending in `.yaml`) below `repository`, and every `.sig` file in the `.sigs` folder beside it.
     pub fn load(repository: &Path, path: &str) -> Result<Self, FileError> {
         let bytes = read(repository, path)?;
-        let folder = format!("{}.sigs", path.strip_suffix(".yaml").unwrap_or(path));
+        let folder = signature_folder(path);
         let mut signatures = Vec::new();
         for name in signature_names(repository, &folder)? {
             let path = format!("{folder}/{name}");
@@ -80,19 +80,26 @@ impl SignedFile {
     }
 }
 
+/// The folder of a document's signatures.
+pub fn signature_folder(path: &str) -> String {
+    format!("{}.sigs", path.strip_suffix(".yaml").unwrap_or(path))
+}
+
 /// Reads a regular file below the repository, never through a link.
 pub fn read(repository: &Path, path: &str) -> Result<Vec<u8>, FileError> {
     let full = repository.join(path);
-    let io = |error| FileError::Io {
+    let io = |error: std::io::Error| FileError::Io {
         path: path.to_owned(),
-        error,
+        error: error.to_string(),
     };
     no_link(repository, path)?;
     let metadata = fs::symlink_metadata(&full).map_err(|error| missing_or(path, error))?;
     if !metadata.is_file() {
         return Err(FileError::NotRegular(path.to_owned()));
     }
-    let mut bytes = Vec::new();
+    // Sized beforehand: the limit hides the file's size from the reader, which would grow by guessing.
+    let expected = metadata.len().min(LARGEST_FILE) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
     fs::File::open(&full)
         .map_err(io)?
         .take(LARGEST_FILE + 1)
@@ -125,15 +132,15 @@ fn missing_or(path: &str, error: std::io::Error) -> FileError {
         std::io::ErrorKind::NotFound => FileError::Missing(path.to_owned()),
         _ => FileError::Io {
             path: path.to_owned(),
-            error,
+            error: error.to_string(),
         },
     }
 }
 
 fn signature_names(repository: &Path, folder: &str) -> Result<Vec<String>, FileError> {
-    let io = |error| FileError::Io {
+    let io = |error: std::io::Error| FileError::Io {
         path: folder.to_owned(),
-        error,
+        error: error.to_string(),
     };
     let entries = match fs::read_dir(repository.join(folder)) {
         Ok(entries) => entries,

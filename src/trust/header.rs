@@ -2,7 +2,10 @@
 
 use crate::digest::Digest;
 use crate::document::{Fields, Reader};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// How far ahead of the clock a document may be issued: machines' clocks differ.
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Version, chain and life of a signed document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,23 @@ impl Header {
             issued: issued?,
             expires: expires?,
         })
+    }
+
+    /// Why a document gives no verdict now: it has expired, or is not of this time yet.
+    pub fn obstacle(&self, path: &str, now: Timestamp) -> Option<String> {
+        if self.is_expired(now) {
+            return Some(format!(
+                "{path} expired at {}: have a new version signed",
+                self.expires
+            ));
+        }
+        if self.issued.duration_since(now) > CLOCK_SKEW {
+            return Some(format!(
+                "{path} was issued at {}, which is later than the time of this run, {now}: the clock was set back, or the document was dated ahead",
+                self.issued
+            ));
+        }
+        None
     }
 
     /// Whether it gives no verdict any more.

@@ -1,304 +1,301 @@
 //! Verification: signed bytes in, the people who signed them out.
 
-use super::allowed_signers::{self, AllowedSigners};
-use super::files::{self, FileError, SignatureFile, SignedFile};
-use super::root::{self, Role, Root};
-use super::signature::Signature;
+use super::chain::{self, Floor};
+use super::files::SignedFile;
+use super::header::Header;
+use super::keyring::Keyring;
+use super::manifest::{self, Manifest};
+use super::memory::{self, Key, Lineage, Memory, Rollback};
+use super::refusal::{Refusal, Signer, TooFew};
+use super::root::{self, Duty, Root};
 use crate::digest::Digest;
-use crate::document::{Problem, Problems, Source};
 use jiff::Timestamp;
-use ssh_key::public::KeyData;
-use std::fmt;
 use std::path::Path;
 
-/// Somebody whose signature counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signer {
-    /// The principal.
-    pub principal: String,
-    /// Fingerprint of the key, as `ssh-keygen -l` shows it.
-    pub key: String,
+/// What is known before anything of the repository is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'m> {
+    /// The digest of a root that the operator trusts.
+    pub pin: Option<Digest>,
+    /// What earlier runs saw; `None` where nothing is kept.
+    pub memory: Option<&'m Memory>,
+    /// The repository's folder, by which memory knows it.
+    pub repository: &'m str,
 }
 
-/// Why a document is not believed.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The root is not the pinned one.
-    #[error("trust/root.yaml is not the pinned root: pinned {pinned}, found {found}")]
-    NotPinned {
-        /// The pin.
-        pinned: Digest,
-        /// Digest of the file.
-        found: Digest,
-    },
-    /// The keys are not those that the root names.
-    #[error(
-        "trust/allowed_signers is not the file that the root names: expected {expected}, found {found}"
-    )]
-    OtherKeys {
-        /// What the root says.
-        expected: Digest,
-        /// Digest of the file.
-        found: Digest,
-    },
-    /// Too few signatures count.
-    #[error("{0}")]
-    TooFew(TooFew),
-    /// The root or the keys are malformed, which nobody can have signed on purpose.
-    #[error("{0}")]
-    Malformed(Problems),
+/// How a baseline came to be approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Enough people signed it.
+    Signed,
+    /// Enough people signed the manifest that names its digest.
+    Manifest,
+    /// Only the people for emergencies signed it.
+    Emergency,
 }
 
-impl Refusal {
-    /// How to go on.
-    pub fn help(&self) -> String {
-        match self {
-            Self::File(FileError::Missing(path)) => format!("restore {path} from a revision you trust; without it nothing can be verified"),
-            Self::File(_) => "restore the file from a revision you trust".to_owned(),
-            Self::NotPinned { .. } => "find out who changed the root; if the change is approved, pin the new digest (CONNGUARD_ROOT or --root)".to_owned(),
-            Self::OtherKeys { .. } => "restore trust/allowed_signers, or make and sign a root that names the new file".to_owned(),
-            Self::TooFew(short) => {
-                let (role, path, folder) = (short.role.namespace(), &short.path, short.folder());
-                format!("restore the signed version; or have it signed: ssh-keygen -Y sign -n {role} -f KEY < {path} > {folder}/NAME.sig")
-            }
-            Self::Malformed(_) => "correct the file and have it signed again".to_owned(),
-        }
-    }
-}
-
-/// What was counted where the count fell short.
+/// Who approved a document.
 #[derive(Clone, Debug)]
-pub struct TooFew {
-    /// The document.
-    pub path: String,
-    /// The role whose holders must sign.
-    pub role: Role,
-    /// How many must.
-    pub threshold: usize,
-    /// Whose signatures count.
+pub struct Approval {
+    /// The people.
     pub signers: Vec<Signer>,
-    /// Signatures that do not count, and why.
-    pub rejected: Vec<Rejected>,
-    /// Who else could sign.
-    pub could_sign: Vec<String>,
-}
-
-impl TooFew {
-    fn folder(&self) -> String {
-        format!(
-            "{}.sigs",
-            self.path.strip_suffix(".yaml").unwrap_or(&self.path)
-        )
-    }
-}
-
-/// A signature that does not count.
-#[derive(Clone, Debug)]
-pub struct Rejected {
-    /// Its file.
-    pub path: String,
-    /// Why.
-    pub reason: String,
-}
-
-impl fmt::Display for TooFew {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self
-            .signers
-            .iter()
-            .map(|signer| signer.principal.as_str())
-            .collect();
-        write!(
-            f,
-            "{} has {} of {} needed signatures",
-            self.path,
-            names.len(),
-            self.threshold
-        )?;
-        if !names.is_empty() {
-            write!(f, " ({})", names.join(", "))?;
-        }
-        for rejected in &self.rejected {
-            write!(f, "; {} does not count: {}", rejected.path, rejected.reason)?;
-        }
-        if !self.could_sign.is_empty() {
-            write!(f, "; could sign: {}", self.could_sign.join(", "))?;
-        }
-        Ok(())
-    }
+    /// How many had to be.
+    pub threshold: usize,
+    /// By which way.
+    pub route: Route,
 }
 
 /// A verified root with its keys: the only thing that can verify documents.
 #[derive(Debug)]
 pub struct Trust {
-    root: Root,
-    signers: AllowedSigners,
-    digest: Digest,
-    pinned: bool,
+    keyring: Keyring,
+    chain: Vec<(u64, Digest)>,
+    floor: Option<Floor>,
+    remembers: bool,
+    past: Option<Lineage>,
+    rollback: Rollback,
+    manifest: Result<Option<Manifest>, Refusal>,
     now: Timestamp,
 }
 
 impl Trust {
     /// Reads and verifies the root of an audit repository.
     ///
-    /// With a pin the file's digest is compared before anything is parsed.
-    /// Without one the root can only vouch for itself, which the caller must report.
-    pub fn open(repository: &Path, pin: Option<Digest>, now: Timestamp) -> Result<Self, Refusal> {
-        let file = SignedFile::load(repository, root::PATH)?;
-        let digest = file.digest();
-        if let Some(pinned) = pin.filter(|&pinned| pinned != digest) {
-            return Err(Refusal::NotPinned {
-                pinned,
-                found: digest,
-            });
-        }
-        let root = Root::parse(Source {
-            path: root::PATH,
-            text: text(root::PATH, &file.bytes)?,
-        })
-        .map_err(Refusal::Malformed)?;
-        let keys = files::read(repository, allowed_signers::PATH)?;
-        if Digest::of(&keys) != root.allowed_signers {
-            return Err(Refusal::OtherKeys {
-                expected: root.allowed_signers,
-                found: Digest::of(&keys),
-            });
-        }
-        let signers = AllowedSigners::parse(Source {
-            path: allowed_signers::PATH,
-            text: text(allowed_signers::PATH, &keys)?,
-        })
-        .map_err(Refusal::Malformed)?;
-        let keyless = root.without_key(&signers);
-        if !keyless.is_empty() {
-            let problem = Problem::of_file(
-                allowed_signers::PATH,
-                format!("there is no key for {}", keyless.join(", ")),
-            )
-            .help("every principal of the root needs a line");
-            return Err(Refusal::Malformed(problem.into()));
-        }
-        let trust = Self {
-            root,
-            signers,
-            digest,
-            pinned: pin.is_some(),
-            now,
+    /// It must be the pinned root or descend from it; without a pin, the root
+    /// that an earlier run saw here; without either it can only vouch for
+    /// itself, which the caller must report.
+    pub fn open(repository: &Path, known: Known<'_>, now: Timestamp) -> Result<Self, Refusal> {
+        let remembered = || known.memory?.remembered_root(known.repository);
+        let floor = known
+            .pin
+            .map(Floor::Pinned)
+            .or_else(|| remembered().map(Floor::Remembered));
+        let lineage = |chain: &[Digest]| known.memory?.lineage(chain).cloned();
+        let (keyring, chain) = chain::follow(repository, floor, lineage, now)?;
+        let digests: Vec<Digest> = chain.iter().map(|(_, digest)| *digest).collect();
+        let past = lineage(&digests);
+        let rollback = match past.as_ref().and_then(Lineage::newest_root) {
+            Some(seen) => memory::follows(seen, root::PATH, &keyring.root.header, keyring.digest)?,
+            None if known.memory.is_some() => Rollback::FirstSeen,
+            None => Rollback::NotChecked,
         };
-        trust.verify(Role::Root, &file)?;
-        Ok(trust)
+        let remembers = known.memory.is_some();
+        let manifest = Manifest::open(repository, &keyring, past.as_ref(), remembers, now);
+        Ok(Self {
+            keyring,
+            chain,
+            floor,
+            remembers,
+            past,
+            rollback,
+            manifest,
+            now,
+        })
     }
 
     /// The root.
     pub const fn root(&self) -> &Root {
-        &self.root
+        &self.keyring.root
+    }
+
+    /// The root with its keys and signatures.
+    pub const fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// Digest of the root's file: what a pin holds.
     pub const fn digest(&self) -> Digest {
-        self.digest
+        self.keyring.digest
     }
 
-    /// Whether the root was compared with a pin.
-    pub const fn is_pinned(&self) -> bool {
-        self.pinned
+    /// Version and digest of every root from the trusted one to the one in force.
+    pub fn chain(&self) -> &[(u64, Digest)] {
+        &self.chain
     }
 
-    /// Whether the root gives no verdict any more.
-    pub fn is_expired(&self) -> bool {
-        self.root.header.is_expired(self.now)
+    /// The root that was trusted before anything was read, if there was one.
+    pub const fn floor(&self) -> Option<Floor> {
+        self.floor
     }
 
-    /// Counts the signatures of a document by distinct holders of a role.
+    /// What memory says of the root.
+    pub const fn rollback(&self) -> Rollback {
+        self.rollback
+    }
+
+    /// The manifest, if there is one, or why it does not count.
+    pub const fn manifest(&self) -> &Result<Option<Manifest>, Refusal> {
+        &self.manifest
+    }
+
+    /// Why the root gives no verdict any more, or not yet.
+    pub fn obstacle(&self) -> Option<String> {
+        self.root().header.obstacle(root::PATH, self.now)
+    }
+
+    /// The time at which a document's keys must count: when it was first verified, if a run saw that, else now.
     ///
-    /// Every key must be valid now: what a document says of its own age, or a
-    /// file system of the signature's, proves nothing.
-    pub fn verify(&self, role: Role, file: &SignedFile) -> Result<Vec<Signer>, Refusal> {
-        let grant = self.root.grant(role);
-        let mut signers: Vec<Signer> = Vec::new();
-        let mut rejected = Vec::new();
-        for signature in &file.signatures {
-            match self.check(role, &file.bytes, signature) {
-                // Two keys of one person, or one signature in two files, count once.
-                Ok(signer)
-                    if signers
-                        .iter()
-                        .any(|earlier| earlier.principal == signer.principal) => {}
-                Ok(signer) => signers.push(signer),
-                Err(reason) => rejected.push(Rejected {
-                    path: signature.path.clone(),
-                    reason,
-                }),
-            }
-        }
-        signers.sort_by(|one, two| one.principal.cmp(&two.principal));
-        if signers.len() >= grant.threshold {
-            return Ok(signers);
-        }
-        let could_sign = grant
-            .principals
-            .iter()
-            .filter(|name| !signers.iter().any(|signer| signer.principal == **name))
-            .cloned()
-            .collect();
-        Err(Refusal::TooFew(TooFew {
-            path: file.path.clone(),
-            role,
-            threshold: grant.threshold,
-            signers,
-            rejected,
-            could_sign,
-        }))
+    /// What a document says of its own age, or a file system of the signature's, proves nothing.
+    fn moment(&self, digest: Digest) -> Timestamp {
+        self.past
+            .as_ref()
+            .and_then(|past| past.first_seen(digest))
+            .unwrap_or(self.now)
     }
 
-    fn check(&self, role: Role, bytes: &[u8], file: &SignatureFile) -> Result<Signer, String> {
-        let signature = Signature::parse(&file.bytes).map_err(|error| error.to_string())?;
-        let line = self
-            .signers
-            .of_key(signature.claimed_key())
-            .ok_or_else(|| {
-                format!(
-                    "its key {} is not in trust/allowed_signers",
-                    fingerprint(signature.claimed_key())
-                )
-            })?;
-        if !self.root.grant(role).principals.contains(&line.principal) {
-            return Err(format!(
-                "{} does not hold the {} role",
-                line.principal,
-                role.name()
+    /// Whether enough holders of the role signed a document.
+    pub fn verify(&self, duty: Duty<'_>, file: &SignedFile) -> Result<Vec<Signer>, Refusal> {
+        self.keyring.verify(duty, file, self.moment(file.digest()))
+    }
+
+    /// Who approved a tenant's baseline: its signers, those of the manifest, or the people for emergencies.
+    pub fn verify_baseline(&self, tenant: &str, file: &SignedFile) -> Result<Approval, Refusal> {
+        let duty = Duty::Baseline(tenant);
+        let refused = match self.verify(duty, file) {
+            Ok(signers) => return Ok(self.approval(duty, signers, Route::Signed)),
+            Err(refused) => refused,
+        };
+        match self.by_manifest(tenant, file) {
+            Some(Ok(signers)) => return Ok(self.approval(duty, signers, Route::Manifest)),
+            // Where nothing is signed by itself, the manifest is what should have vouched for it.
+            Some(Err(by_manifest)) if file.signatures.is_empty() => return Err(by_manifest),
+            _ => {}
+        }
+        if self.root().emergency.is_some()
+            && let Ok(signers) = self.verify(Duty::Emergency, file)
+        {
+            return Ok(self.approval(Duty::Emergency, signers, Route::Emergency));
+        }
+        Err(refused)
+    }
+
+    fn approval(&self, duty: Duty<'_>, signers: Vec<Signer>, route: Route) -> Approval {
+        Approval {
+            signers,
+            threshold: self.root().grant(duty).map_or(0, |grant| grant.threshold),
+            route,
+        }
+    }
+
+    /// `None` where no manifest speaks of the tenant.
+    fn by_manifest(&self, tenant: &str, file: &SignedFile) -> Option<Result<Vec<Signer>, Refusal>> {
+        let manifest = match &self.manifest {
+            Ok(manifest) => manifest.as_ref()?,
+            Err(refusal) => return Some(Err(refusal.clone())),
+        };
+        let entry = manifest.entries.get(tenant)?;
+        if entry.digest != file.digest() {
+            return Some(Err(Refusal::NotInManifest {
+                path: file.path.clone(),
+                reason: format!(
+                    "its digest is {}, and the manifest names {} (version {})",
+                    file.digest(),
+                    entry.digest,
+                    entry.version
+                ),
+            }));
+        }
+        if let Some(reason) = manifest.header.obstacle(manifest::PATH, self.now) {
+            return Some(Err(Refusal::NotInManifest {
+                path: file.path.clone(),
+                reason,
+            }));
+        }
+        Some(
+            self.keyring
+                .count(Duty::Baseline(tenant), manifest::PATH, manifest.attested()),
+        )
+    }
+
+    /// Refuses a baseline that is older than the one its manifest names.
+    ///
+    /// Meant for baselines with signatures of their own: those of an old
+    /// version stay good, and the manifest says which version is in force.
+    pub fn not_older_than_manifest(
+        &self,
+        tenant: &str,
+        path: &str,
+        header: &Header,
+    ) -> Result<(), Refusal> {
+        let Ok(Some(manifest)) = &self.manifest else {
+            return Ok(());
+        };
+        let counts = self
+            .keyring
+            .count(Duty::Baseline(tenant), manifest::PATH, manifest.attested())
+            .is_ok();
+        match manifest.entries.get(tenant) {
+            Some(entry) if counts && header.version < entry.version => {
+                Err(Refusal::NotInManifest {
+                    path: path.to_owned(),
+                    reason: format!(
+                        "it is version {}, and the manifest names version {}",
+                        header.version, entry.version
+                    ),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What memory says of a document; refuses one that is older than one seen before, or a fork.
+    pub fn remembered(
+        &self,
+        key: &Key,
+        path: &str,
+        header: &Header,
+        digest: Digest,
+    ) -> Result<Rollback, Refusal> {
+        memory::status(
+            self.past.as_ref(),
+            self.remembers,
+            key,
+            path,
+            header,
+            digest,
+        )
+    }
+
+    /// Refuses what the people for emergencies signed for longer than the root lets it count.
+    pub fn emergency_counts(
+        &self,
+        path: &str,
+        header: &Header,
+        digest: Digest,
+    ) -> Result<(), Refusal> {
+        let over = |reason: String| {
+            Err(Refusal::EmergencyOver {
+                path: path.to_owned(),
+                reason,
+            })
+        };
+        let Some(emergency) = &self.root().emergency else {
+            return Ok(());
+        };
+        let longest = emergency.max_validity;
+        let asked = header.expires.duration_since(header.issued);
+        if asked > longest {
+            return over(format!(
+                "asks to count for {}, where the root allows {}",
+                crate::document::time::words(asked),
+                crate::document::time::words(longest)
             ));
         }
-        if let Some(refusal) = line.refusal(role.namespace(), self.now) {
-            return Err(refusal);
+        // By its own dates it could be made to begin at any time; a run that saw it knows better.
+        let first_seen = self.past.as_ref().and_then(|past| past.first_seen(digest));
+        match first_seen {
+            Some(first_seen) if self.now.duration_since(first_seen) > longest => over(format!(
+                "was first seen at {first_seen}, longer ago than the root allows"
+            )),
+            _ => Ok(()),
         }
-        signature
-            .verify(role.namespace(), bytes)
-            .map_err(|error| error.to_string())?;
-        Ok(Signer {
-            principal: line.principal.clone(),
-            key: fingerprint(&line.key),
-        })
     }
 }
 
-fn fingerprint(key: &KeyData) -> String {
-    key.fingerprint(ssh_key::HashAlg::Sha256).to_string()
-}
-
-/// A signed file's bytes as the text it must be.
-pub fn text<'b>(path: &str, bytes: &'b [u8]) -> Result<&'b str, Refusal> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        Refusal::Malformed(
-            Problem::of_file(
-                path,
-                format!("the file is not UTF-8 after byte {}", error.valid_up_to()),
-            )
-            .help("save it as UTF-8")
-            .into(),
-        )
-    })
+/// Whether a refusal is for want of signatures, and which.
+pub const fn too_few(refusal: &Refusal) -> Option<&TooFew> {
+    match refusal {
+        Refusal::TooFew(short) => Some(short),
+        _ => None,
+    }
 }

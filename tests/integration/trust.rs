@@ -189,10 +189,12 @@ fn keys_count_in_their_time_and_namespace_only() {
             "counts from 2027-01-01T00:00:00Z on only",
         ),
         ("valid-before=\"20300101\"", 3, "not a time like"),
+        // A key that certifies others signs no documents.
+        ("cert-authority", 3, "is not in trust/allowed_signers"),
         (
-            "cert-authority",
+            "no-such-option",
             3,
-            "the option \"cert-authority\" is not known",
+            "the option \"no-such-option\" is not known",
         ),
     ] {
         let repo = Repo::example();
@@ -277,8 +279,12 @@ fn links_are_not_followed() {
 #[test]
 fn a_flipped_bit_is_refused_or_harmless() {
     let repo = Repo::example();
-    let trust =
-        connguard::trust::Trust::open(repo.path("").as_path(), None, NOW.parse().unwrap()).unwrap();
+    let trust = connguard::trust::Trust::open(
+        repo.path("").as_path(),
+        connguard::trust::Known::default(),
+        NOW.parse().unwrap(),
+    )
+    .unwrap();
     for (path, step) in [
         ("baselines/contoso.yaml", 7),
         ("baselines/contoso.sigs/bob@contoso.com.sig", 1),
@@ -291,7 +297,7 @@ fn a_flipped_bit_is_refused_or_harmless() {
             let file = connguard::trust::SignedFile::load(&repo.path(""), "baselines/contoso.yaml")
                 .unwrap();
             // Armour that is spelled otherwise is the same signature; a document never is the same.
-            if let Ok(signers) = trust.verify(connguard::trust::Role::Baseline, &file) {
+            if let Ok(signers) = trust.verify(connguard::trust::Duty::Baseline("contoso"), &file) {
                 assert!(path.ends_with(".sig"), "byte {position} of {path}");
                 assert_eq!(signers.len(), 2);
             }

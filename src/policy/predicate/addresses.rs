@@ -95,8 +95,8 @@ impl Condition for NoneOf {
     }
 
     fn check(&self, subject: &Subject<'_>) -> Result<Check, Check> {
-        let denied =
-            addresses(subject, self.property)?.intersection(&self.deny.addresses(subject)?);
+        let deny = self.deny.addresses(subject)?;
+        let denied = addresses(subject, self.property)?.intersection(&deny);
         if denied.is_empty() {
             return Ok(Check::Holds);
         }
@@ -190,10 +190,10 @@ impl Condition for Unshared {
             .iter()
             .filter(|other| other.boolean(Property::Enabled) != Some(false))
         {
-            let overlap = observed.intersection(other.addresses(self.property));
-            if !overlap.is_empty() {
+            let admitted = other.addresses(self.property);
+            if observed.overlaps(admitted) {
                 with.push(format!("{:?}", other.name));
-                shared = shared.union(&overlap);
+                shared = shared.union(&observed.intersection(admitted));
             }
         }
         if shared.is_empty() {

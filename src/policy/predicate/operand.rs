@@ -5,13 +5,17 @@ use crate::connector::address::AddressSet;
 use crate::connector::domain::DomainSet;
 use crate::document::{Node, Reader};
 use crate::lists;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// Literals and `@names`, in the order written.
 #[derive(Clone, Debug, Default)]
 pub struct Operand {
     literals: Vec<String>,
     names: Vec<String>,
+    /// The literals as addresses, read once for all connectors.
+    addresses: OnceLock<Option<AddressSet>>,
 }
 
 impl Operand {
@@ -67,9 +71,20 @@ impl Operand {
     }
 
     /// The values as addresses.
-    pub fn addresses(&self, subject: &Subject<'_>) -> Result<AddressSet, Check> {
+    pub fn addresses(&self, subject: &Subject<'_>) -> Result<Cow<'_, AddressSet>, Check> {
+        if self.names.is_empty()
+            && let Some(literals) = self.literal_addresses()
+        {
+            return Ok(Cow::Borrowed(literals));
+        }
         AddressSet::parse(self.values(subject)?)
+            .map(Cow::Owned)
             .map_err(|error| Check::Unknown(format!("{}: {error}", self.words())))
+    }
+
+    fn literal_addresses(&self) -> Option<&AddressSet> {
+        let read = || AddressSet::parse(self.literals.iter().map(String::as_str)).ok();
+        self.addresses.get_or_init(read).as_ref()
     }
 
     /// The values as domains; an entry that is none would allow nothing, so it is no answer.

@@ -13,10 +13,10 @@ use crate::connector::Connector;
 use crate::connector::property::Property;
 use crate::connector::value::Value as Setting;
 use crate::document::{Node, Reader, Source};
-use cel::{Context, Env, Program, Value};
+use cel::{Context, Env, Program, SerializationError, Value};
 use check::{Checker, Type};
-use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -222,8 +222,9 @@ impl Expression {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         // Only what the expression names is converted: `others` of every connector is their square.
         for name in &self.variables {
-            let value =
-                cel::to_value(self.variable(name, subject)).map_err(|error| error.to_string())?;
+            let value = self
+                .variable(name, subject)
+                .map_err(|error| error.to_string())?;
             context.add_variable_from_value(*name, value);
         }
         self.program
@@ -231,46 +232,35 @@ impl Expression {
             .map_err(|error| error.to_string())
     }
 
-    /// The value of one of [`VARIABLES`].
-    fn variable(&self, name: &str, subject: &Subject<'_>) -> Json {
+    /// The value of one of the variables.
+    fn variable(&self, name: &str, subject: &Subject<'_>) -> Result<Value, SerializationError> {
         match name {
-            "connector" => self.connector(subject.connector),
-            "others" => Json::Array(
-                subject
-                    .others
-                    .iter()
-                    .map(|other| self.connector(other))
-                    .collect(),
-            ),
-            "lists" => Json::Object(
-                subject
-                    .lists
-                    .iter()
-                    .map(|(name, entries)| (name.clone(), json!(entries)))
-                    .collect(),
-            ),
+            "connector" => cel::to_value(self.connector(subject.connector)),
+            "others" => {
+                let others = subject.others.iter().map(|other| self.connector(other));
+                cel::to_value(others.collect::<Vec<_>>())
+            }
+            "lists" => cel::to_value(subject.lists.iter().collect::<BTreeMap<_, _>>()),
             _ => {
                 let accepted = subject.accepted_domains.unwrap_or_default();
-                json!(
-                    accepted
-                        .iter()
-                        .map(|accepted| accepted.domain.as_str())
-                        .collect::<Vec<_>>()
-                )
+                let names = accepted.iter().map(|accepted| accepted.domain.as_str());
+                cel::to_value(names.collect::<Vec<_>>())
             }
         }
     }
 
     /// A connector as expressions see it: empty texts are `""`, unknown booleans are not there.
-    fn connector(&self, connector: &Connector) -> Json {
-        let members = self.fields.iter().filter_map(|property| {
-            let value = match connector.setting(*property)?.as_ref() {
-                Setting::Certificate(None) => json!(""),
-                value => value.to_json(),
+    fn connector<'c>(&self, connector: &'c Connector) -> BTreeMap<&'static str, Cow<'c, Setting>> {
+        let member = |property: &Property| {
+            let value = match connector.setting(*property)? {
+                value if *value == Setting::Certificate(None) => {
+                    Cow::Owned(Setting::Text(String::new()))
+                }
+                value => value,
             };
-            Some((property.name().to_owned(), value))
-        });
-        Json::Object(members.collect())
+            Some((property.name(), value))
+        };
+        self.fields.iter().filter_map(member).collect()
     }
 }
 

@@ -1,0 +1,167 @@
+//! The canonical form of a snapshot, written straight from it without a tree in between.
+//!
+//! Members are declared in the order of their names, as canonical JSON has
+//! them; a test holds the whole against the general writer.
+
+use super::{AcceptedDomain, Completeness, Part, SCHEMA, Snapshot};
+use crate::canonical::{self, Sorted};
+use crate::connector::property::Property;
+use crate::connector::value::Value;
+use crate::connector::{Connector, Metadata};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+
+impl Snapshot {
+    /// The canonical form.
+    pub fn canonical(&self) -> String {
+        canonical::write_sorted(&Wire {
+            accepted_domains: self.accepted_domains.iter().map(Domain::new).collect(),
+            blocked_connectors: &self.blocked_connectors,
+            complete: Part::ALL
+                .iter()
+                .map(|part| (part.name(), self.completeness(*part)))
+                .collect(),
+            inbound_connectors: self.connectors().map(Wired::new).collect(),
+            organization: Organization {
+                domain: self.organization.domain.as_deref(),
+                tenant_id: self.organization.tenant_id.as_deref(),
+            },
+            schema: SCHEMA,
+            source: self.source.name(),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    accepted_domains: Vec<Domain<'a>>,
+    blocked_connectors: &'a [String],
+    complete: BTreeMap<&'static str, &'a Completeness>,
+    inbound_connectors: Vec<Wired<'a>>,
+    organization: Organization<'a>,
+    schema: &'static str,
+    source: &'static str,
+}
+
+#[derive(Serialize)]
+struct Domain<'a> {
+    domain: &'a str,
+    match_sub_domains: bool,
+}
+
+impl<'a> Domain<'a> {
+    fn new(accepted: &'a AcceptedDomain) -> Self {
+        Self {
+            domain: accepted.domain.as_str(),
+            match_sub_domains: accepted.match_sub_domains,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Organization<'a> {
+    domain: Option<&'a str>,
+    tenant_id: Option<&'a str>,
+}
+
+/// `true`, or what is known about why not.
+impl Serialize for Completeness {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Complete => serializer.serialize_bool(true),
+            other => serializer.serialize_str(&other.words()),
+        }
+    }
+}
+
+/// One connector: identity, metadata, and settings in Exchange's names.
+#[derive(Serialize)]
+struct Wired<'a> {
+    identity: Identity<'a>,
+    metadata: Evidence<'a>,
+    settings: BTreeMap<&'static str, &'a Value>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Identity<'a> {
+    exchange_object_id: Option<&'a str>,
+    guid: Option<&'a str>,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Evidence<'a> {
+    #[serde(rename = "IsValid")]
+    is_valid: Option<bool>,
+    #[serde(rename = "WhenChangedUTC")]
+    when_changed: Option<Timestamp>,
+    #[serde(rename = "WhenCreatedUTC")]
+    when_created: Option<Timestamp>,
+    unrecognised: BTreeMap<&'a str, Sorted<'a>>,
+}
+
+impl<'a> Wired<'a> {
+    fn new(connector: &'a Connector) -> Self {
+        let settings = connector
+            .settings
+            .iter()
+            .filter(|(property, _)| property.is_setting())
+            .map(|(property, value)| (Property::name(*property), value));
+        Self {
+            identity: Identity {
+                exchange_object_id: connector.exchange_object_id.as_deref(),
+                guid: connector.guid.as_deref(),
+                name: &connector.name,
+            },
+            metadata: Evidence::new(&connector.metadata),
+            settings: settings.collect(),
+        }
+    }
+}
+
+impl<'a> Evidence<'a> {
+    fn new(metadata: &'a Metadata) -> Self {
+        let unrecognised = metadata
+            .unrecognised
+            .iter()
+            .map(|(name, value)| (name.as_str(), Sorted(value)));
+        Self {
+            is_valid: metadata.is_valid,
+            when_changed: metadata.when_changed,
+            when_created: metadata.when_created,
+            unrecognised: unrecognised.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::value::Raw;
+    use serde_json::json;
+
+    #[test]
+    fn members_come_as_the_general_writer_sorts_them() {
+        let mut connector = Connector {
+            name: "Relay \"1\"".to_owned(),
+            ..Connector::default()
+        };
+        for property in Property::settings() {
+            let raws = [Raw::Boolean(true), Raw::Text("a.example".to_owned())];
+            let value = raws
+                .iter()
+                .find_map(|raw| Value::read(property, raw).ok().flatten());
+            connector
+                .settings
+                .extend(value.map(|value| (property, value)));
+        }
+        let odd = json!({ "z": 1, "a": [{ "y": null, "b": 2 }] });
+        connector.metadata.unrecognised = BTreeMap::from([("Later".to_owned(), odd)]);
+        let text = canonical::write_sorted(&Wired::new(&connector));
+        let tree = serde_json::from_str(&text).unwrap_or_default();
+        assert_eq!(text, canonical::to_string(&tree));
+        assert!(text.contains("SenderIPAddresses"), "{text}");
+    }
+}

@@ -1,0 +1,313 @@
+//! One version of the root with its keys: who signed a file, and whether they are enough.
+
+use super::allowed_signers::{self, AllowedSigners, SignerKey};
+use super::files::{self, SignatureFile, SignedFile};
+use super::refusal::{Refusal, Rejected, Signer, TooFew, nobody_may};
+use super::root::{Duty, Root};
+use super::signature::{Signature, check_certificate};
+use crate::digest::Digest;
+use crate::document::{Problem, Source};
+use jiff::Timestamp;
+use ssh_key::public::KeyData;
+use std::collections::BTreeMap;
+
+/// One version of the root, with its keys and its signatures.
+#[derive(Debug)]
+pub struct Keyring {
+    /// What it says.
+    pub root: Root,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// The keys it names.
+    pub signers: AllowedSigners,
+    /// Its bytes and signatures.
+    pub file: SignedFile,
+}
+
+/// Everybody whose signature of a file is good, whatever they may sign.
+#[derive(Clone, Debug, Default)]
+pub struct Attested {
+    good: Vec<Good>,
+    rejected: Vec<Rejected>,
+}
+
+#[derive(Clone, Debug)]
+struct Good {
+    signer: Signer,
+    path: String,
+    /// The person's key, or the authority that vouches for it: counts once towards a threshold.
+    anchor: KeyData,
+}
+
+impl Attested {
+    /// Refuses a file that nobody known signed.
+    pub(super) fn by_anybody(&self, path: &str) -> Result<(), Refusal> {
+        if !self.good.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::TooFew(TooFew {
+            path: path.to_owned(),
+            role: Duty::Baseline("").role(),
+            namespace: Duty::Baseline("").namespace(),
+            threshold: 1,
+            signers: Vec::new(),
+            rejected: self.rejected.clone(),
+            could_sign: Vec::new(),
+        }))
+    }
+}
+
+impl Keyring {
+    /// Reads the root and keys of a folder: `trust`, or `trust/roots/<n>`.
+    ///
+    /// Nothing is verified here: the root is the one document that must be read to know who may sign it.
+    pub fn load(repository: &std::path::Path, folder: &str) -> Result<Self, Refusal> {
+        let file = SignedFile::load(repository, &format!("{folder}/root.yaml"))?;
+        let root = Root::parse(Source {
+            path: &file.path,
+            text: text(&file.path, &file.bytes)?,
+        })
+        .map_err(Refusal::Malformed)?;
+        let path = format!("{folder}/{}", allowed_signers::FILE_NAME);
+        let keys = files::read(repository, &path)?;
+        if Digest::of(&keys) != root.allowed_signers {
+            return Err(Refusal::OtherKeys {
+                expected: root.allowed_signers,
+                found: Digest::of(&keys),
+                path,
+            });
+        }
+        let signers = AllowedSigners::parse(Source {
+            path: &path,
+            text: text(&path, &keys)?,
+        })
+        .map_err(Refusal::Malformed)?;
+        let keyless = root.without_key(&signers);
+        if !keyless.is_empty() {
+            let message = format!("there is no key for {}", keyless.join(", "));
+            let problem =
+                Problem::of_file(path, message).help("every principal of the root needs a line");
+            return Err(Refusal::Malformed(problem.into()));
+        }
+        Ok(Self {
+            digest: file.digest(),
+            root,
+            signers,
+            file,
+        })
+    }
+
+    /// Checks every signature of a file in a namespace, with keys as they counted at a time.
+    pub fn attest(&self, namespace: &'static str, file: &SignedFile, at: Timestamp) -> Attested {
+        let mut attested = Attested::default();
+        for signature in &file.signatures {
+            match self.check(namespace, &file.bytes, signature, at) {
+                Ok(good) => attested.good.push(good),
+                Err(reason) => attested.rejected.push(Rejected {
+                    path: signature.path.clone(),
+                    reason,
+                }),
+            }
+        }
+        attested
+    }
+
+    /// Whether enough holders of a role signed a file.
+    pub fn verify(
+        &self,
+        duty: Duty<'_>,
+        file: &SignedFile,
+        at: Timestamp,
+    ) -> Result<Vec<Signer>, Refusal> {
+        self.count(duty, &file.path, &self.attest(duty.namespace(), file, at))
+    }
+
+    /// Counts distinct people with distinct keys or authorities who hold a role.
+    pub fn count(
+        &self,
+        duty: Duty<'_>,
+        path: &str,
+        attested: &Attested,
+    ) -> Result<Vec<Signer>, Refusal> {
+        let grant = self
+            .root
+            .grant(duty)
+            .ok_or_else(|| nobody_may(path, duty))?;
+        let (holders, others): (Vec<&Good>, Vec<&Good>) = attested
+            .good
+            .iter()
+            .partition(|good| grant.principals.contains(&good.signer.principal));
+        let signers = distinct(&holders);
+        if signers.len() >= grant.threshold {
+            return Ok(signers);
+        }
+        let mut rejected = attested.rejected.clone();
+        rejected.extend(others.iter().map(|good| Rejected {
+            path: good.path.clone(),
+            reason: format!(
+                "{} does not hold the {} role",
+                good.signer.principal,
+                duty.role()
+            ),
+        }));
+        let counted = |name: &str| signers.iter().any(|signer| signer.principal == name);
+        rejected.extend(
+            holders
+                .iter()
+                .filter(|good| !counted(&good.signer.principal))
+                .map(|good| Rejected {
+                    path: good.path.clone(),
+                    reason: format!(
+                        "the authority {} vouches for another signer already, and counts once",
+                        good.signer.authority.as_deref().unwrap_or(&good.signer.key)
+                    ),
+                }),
+        );
+        let could_sign = grant
+            .principals
+            .iter()
+            .filter(|name| !counted(name))
+            .cloned()
+            .collect();
+        Err(Refusal::TooFew(TooFew {
+            path: path.to_owned(),
+            role: duty.role(),
+            namespace: duty.namespace(),
+            threshold: grant.threshold,
+            signers,
+            rejected,
+            could_sign,
+        }))
+    }
+
+    fn check(
+        &self,
+        namespace: &'static str,
+        bytes: &[u8],
+        file: &SignatureFile,
+        at: Timestamp,
+    ) -> Result<Good, String> {
+        let signature = Signature::parse(&file.bytes).map_err(|error| error.to_string())?;
+        let line = self.line(&signature, at)?;
+        if let Some(refusal) = line.refusal(namespace, at) {
+            return Err(refusal);
+        }
+        signature
+            .verify(namespace, bytes, self.root.touch)
+            .map_err(|error| error.to_string())?;
+        let authority = line.authority.then(|| fingerprint(&line.key));
+        let key = signature
+            .certificate()
+            .map_or(signature.claimed_key(), |certificate| {
+                certificate.public_key()
+            });
+        Ok(Good {
+            signer: Signer {
+                principal: line.principal.clone(),
+                key: fingerprint(key),
+                authority,
+                valid_after: line.valid_after,
+                valid_before: line.valid_before,
+            },
+            path: file.path.clone(),
+            anchor: line.key.clone(),
+        })
+    }
+
+    /// The line that says whose signature it is.
+    fn line<'k>(&'k self, signature: &Signature, at: Timestamp) -> Result<&'k SignerKey, String> {
+        let Some(certificate) = signature.certificate() else {
+            let key = signature.claimed_key();
+            return self.signers.of_key(key).ok_or_else(|| {
+                format!(
+                    "its key {} is not in trust/allowed_signers",
+                    fingerprint(key)
+                )
+            });
+        };
+        // A key that is known as somebody's own stays theirs, whatever an authority says of it.
+        if let Some(own) = self.signers.of_key(certificate.public_key()) {
+            return Err(format!(
+                "its certificate is about a key that stands in trust/allowed_signers as that of {}: sign with the key itself",
+                own.principal
+            ));
+        }
+        let authority = certificate.signature_key();
+        let line = self
+            .signers
+            .of_authority(authority)
+            .find(|line| certificate.valid_principals().contains(&line.principal))
+            .ok_or_else(|| {
+                format!(
+                    "the authority {} of its certificate may not vouch for {:?} by trust/allowed_signers",
+                    fingerprint(authority),
+                    certificate.valid_principals()
+                )
+            })?;
+        check_certificate(certificate, &line.principal, at).map_err(|error| error.to_string())?;
+        Ok(line)
+    }
+}
+
+/// The most signers of whom no two are one person and no two rest on one key or authority.
+///
+/// Each person takes an anchor that is free, or one whose holder can take
+/// another (augmenting paths), so that the order of the files decides nothing.
+fn distinct(good: &[&Good]) -> Vec<Signer> {
+    let mut people: BTreeMap<&str, Vec<&Good>> = BTreeMap::new();
+    for one in good {
+        people.entry(&one.signer.principal).or_default().push(one);
+    }
+    let mut taken: Vec<(&KeyData, &str, &Good)> = Vec::new();
+    for person in people.keys() {
+        seat(person, &people, &mut taken, &mut Vec::new());
+    }
+    taken.sort_by_key(|(_, person, _)| *person);
+    taken
+        .into_iter()
+        .map(|(_, _, good)| good.signer.clone())
+        .collect()
+}
+
+fn seat<'g>(
+    person: &'g str,
+    people: &BTreeMap<&'g str, Vec<&'g Good>>,
+    taken: &mut Vec<(&'g KeyData, &'g str, &'g Good)>,
+    tried: &mut Vec<&'g KeyData>,
+) -> bool {
+    for &good in people.get(person).into_iter().flatten() {
+        if tried.contains(&&good.anchor) {
+            continue;
+        }
+        tried.push(&good.anchor);
+        let holder = taken
+            .iter()
+            .find(|(anchor, ..)| *anchor == &good.anchor)
+            .map(|(_, holder, _)| *holder);
+        let free = match holder {
+            None => true,
+            Some(holder) => seat(holder, people, taken, tried),
+        };
+        if free {
+            taken.retain(|(_, seated, _)| *seated != person);
+            taken.retain(|(anchor, ..)| *anchor != &good.anchor);
+            taken.push((&good.anchor, person, good));
+            return true;
+        }
+    }
+    false
+}
+
+/// A key as `ssh-keygen -l` shows it.
+pub fn fingerprint(key: &KeyData) -> String {
+    key.fingerprint(ssh_key::HashAlg::Sha256).to_string()
+}
+
+/// A signed file's bytes as the text it must be.
+pub fn text<'b>(path: &str, bytes: &'b [u8]) -> Result<&'b str, Refusal> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let message = format!("the file is not UTF-8 after byte {}", error.valid_up_to());
+        let problem = Problem::of_file(path, message).help("save it as UTF-8");
+        Refusal::Malformed(problem.into())
+    })
+}

@@ -1,0 +1,310 @@
+//! What earlier runs saw: the highest version of every signed document.
+//!
+//! A signature proves who approved a document, never that nobody approved a
+//! newer one since. So the versions seen are remembered outside the files they
+//! are about, and an older one is refused by name. Documents are remembered by
+//! the *lineage* of the root they were verified by: a root, and all that
+//! descend from it. Baselines are keyed by the organization's tenant id, so
+//! that a new local name is no way out.
+//!
+//! This module is values only; where they are kept is the caller's business.
+
+use super::header::Header;
+use super::refusal::Refusal;
+use crate::digest::Digest;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// `schema` of the state file.
+pub const SCHEMA: &str = "connguard/state/v1";
+
+/// Everything that earlier runs saw.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// The latest time at which a run looked at its own clock.
+    clock: Option<Timestamp>,
+    /// In the order in which they were first seen.
+    lineages: Vec<Lineage>,
+    /// Always [`SCHEMA`].
+    schema: String,
+}
+
+/// A root, its descendants, and the documents verified by them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lineage {
+    /// `policy`, `manifest`, and `baseline <tenant id>`.
+    documents: BTreeMap<String, Seen>,
+    /// The audit repositories it was seen in, by their folders.
+    repositories: BTreeSet<String>,
+    /// Roots by version.
+    roots: BTreeMap<u64, Seen>,
+}
+
+/// A version of a document that a run verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// When a run first verified it, by that run's own clock; `None` where the time was given by hand.
+    pub first_seen: Option<Timestamp>,
+    /// Its version.
+    pub version: u64,
+}
+
+/// A signed document, as memory knows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// The policy.
+    Policy,
+    /// The manifest of baselines.
+    Manifest,
+    /// The baseline of an organization, by its tenant id.
+    Baseline(String),
+}
+
+impl Key {
+    fn name(&self) -> String {
+        match self {
+            Self::Policy => "policy".to_owned(),
+            Self::Manifest => "manifest".to_owned(),
+            Self::Baseline(tenant_id) => format!("baseline {tenant_id}"),
+        }
+    }
+}
+
+/// What memory says of a document that it does not refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rollback {
+    /// There is no memory: an older version could not be told from the newest.
+    NotChecked,
+    /// This lineage has no version of it yet.
+    FirstSeen,
+    /// It is the newest version seen, or the one after that.
+    Checked,
+    /// Versions between the newest one seen and this one were never seen.
+    Gap {
+        /// The newest version seen before.
+        seen: u64,
+    },
+}
+
+impl Rollback {
+    /// The words used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotChecked => "not checked",
+            Self::FirstSeen => "first seen",
+            Self::Checked | Self::Gap { .. } => "checked",
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            lineages: Vec::new(),
+            schema: SCHEMA.to_owned(),
+        }
+    }
+}
+
+impl Memory {
+    /// Reads what was kept; the reason when it is nothing that this program wrote.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let memory: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if memory.schema == SCHEMA {
+            Ok(memory)
+        } else {
+            Err(format!(
+                "its schema is {:?}, expected {SCHEMA:?}",
+                memory.schema
+            ))
+        }
+    }
+
+    /// What is kept.
+    pub fn to_text(&self) -> String {
+        crate::canonical::write_sorted(self)
+    }
+
+    /// The latest time that a run saw on its own clock.
+    pub const fn clock(&self) -> Option<Timestamp> {
+        self.clock
+    }
+
+    /// The newest root that was seen in a repository: where nothing is pinned, it stands for the pin.
+    pub fn remembered_root(&self, repository: &str) -> Option<Digest> {
+        let lineage = self
+            .lineages
+            .iter()
+            .rfind(|lineage| lineage.repositories.contains(repository))?;
+        lineage.roots.last_key_value().map(|(_, seen)| seen.digest)
+    }
+
+    /// The lineage of a root: the one that holds any root of its chain.
+    pub fn lineage(&self, chain: &[Digest]) -> Option<&Lineage> {
+        self.position(chain)
+            .and_then(|index| self.lineages.get(index))
+    }
+
+    fn position(&self, chain: &[Digest]) -> Option<usize> {
+        self.lineages
+            .iter()
+            .position(|lineage| chain.iter().any(|root| lineage.holds(*root)))
+    }
+
+    /// Whether an earlier lineage knew this repository or one of these organizations: trust began anew.
+    pub fn was_restarted(&self, chain: &[Digest], repository: &str, tenant_ids: &[&str]) -> bool {
+        let own = self.position(chain).unwrap_or(self.lineages.len());
+        self.lineages.iter().take(own).any(|lineage| {
+            lineage.repositories.contains(repository)
+                || tenant_ids.iter().any(|id| {
+                    let key = Key::Baseline((*id).to_owned()).name();
+                    lineage.documents.contains_key(&key)
+                })
+        })
+    }
+
+    /// Remembers what a run verified. Older versions take no newer one's place, whatever the order of runs.
+    pub fn record(&mut self, run: &Sightings, clock: Option<Timestamp>) {
+        self.clock = self.clock.max(clock);
+        let chain: Vec<Digest> = run.roots.iter().map(|(_, digest)| *digest).collect();
+        let index = self.position(&chain).unwrap_or_else(|| {
+            self.lineages.push(Lineage::default());
+            self.lineages.len() - 1
+        });
+        let Some(lineage) = self.lineages.get_mut(index) else {
+            return;
+        };
+        lineage.repositories.insert(run.repository.clone());
+        for (version, digest) in &run.roots {
+            lineage.roots.entry(*version).or_insert(Seen {
+                digest: *digest,
+                first_seen: clock,
+                version: *version,
+            });
+        }
+        for (key, version, digest) in &run.documents {
+            let seen = Seen {
+                digest: *digest,
+                first_seen: clock,
+                version: *version,
+            };
+            let known = lineage.documents.entry(key.name()).or_insert(seen);
+            if known.version < seen.version {
+                *known = seen;
+            } else if known.digest == seen.digest && known.first_seen.is_none() {
+                known.first_seen = clock;
+            }
+        }
+    }
+}
+
+impl Lineage {
+    fn holds(&self, root: Digest) -> bool {
+        self.roots.values().any(|seen| seen.digest == root)
+    }
+
+    /// The newest version of the root that was seen.
+    pub fn newest_root(&self) -> Option<Seen> {
+        self.roots.last_key_value().map(|(_, seen)| *seen)
+    }
+
+    /// When exactly this document was first verified, by a run's own clock.
+    pub fn first_seen(&self, digest: Digest) -> Option<Timestamp> {
+        self.documents
+            .values()
+            .chain(self.roots.values())
+            .find(|seen| seen.digest == digest)
+            .and_then(|seen| seen.first_seen)
+    }
+
+    /// Refuses a document that is older than one seen before, or another one of its version.
+    pub fn check(
+        &self,
+        key: &Key,
+        path: &str,
+        header: &Header,
+        digest: Digest,
+    ) -> Result<Rollback, Refusal> {
+        match self.documents.get(&key.name()) {
+            Some(seen) => follows(*seen, path, header, digest),
+            None => Ok(Rollback::FirstSeen),
+        }
+    }
+}
+
+/// What memory says of a document; refuses what it contradicts.
+pub(super) fn status(
+    past: Option<&Lineage>,
+    remembers: bool,
+    key: &Key,
+    path: &str,
+    header: &Header,
+    digest: Digest,
+) -> Result<Rollback, Refusal> {
+    match past {
+        Some(past) => past.check(key, path, header, digest),
+        None if remembers => Ok(Rollback::FirstSeen),
+        None => Ok(Rollback::NotChecked),
+    }
+}
+
+/// Whether a document is the newest one seen, or follows it.
+pub(super) fn follows(
+    seen: Seen,
+    path: &str,
+    header: &Header,
+    digest: Digest,
+) -> Result<Rollback, Refusal> {
+    let fork = |reason: String| {
+        Err(Refusal::Fork {
+            path: path.to_owned(),
+            reason,
+        })
+    };
+    let version = header.version;
+    if version < seen.version {
+        return Err(Refusal::RolledBack {
+            path: path.to_owned(),
+            version,
+            seen: seen.version,
+        });
+    }
+    if version == seen.version && digest != seen.digest {
+        return fork(format!(
+            "its version {version} is {digest}, and an earlier run saw {}",
+            seen.digest
+        ));
+    }
+    if version == seen.version + 1 && header.previous != Some(seen.digest) {
+        let named = header
+            .previous
+            .map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+        return fork(format!(
+            "its version {version} names {named} as the version before, and an earlier run saw {}",
+            seen.digest
+        ));
+    }
+    Ok(if version > seen.version + 1 {
+        Rollback::Gap { seen: seen.version }
+    } else {
+        Rollback::Checked
+    })
+}
+
+/// What one run verified.
+#[derive(Clone, Debug, Default)]
+pub struct Sightings {
+    /// The audit repository's folder.
+    pub repository: String,
+    /// The chain of roots, from the trusted one to the one in force.
+    pub roots: Vec<(u64, Digest)>,
+    /// Documents with version and digest.
+    pub documents: Vec<(Key, u64, Digest)>,
+}
