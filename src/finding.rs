@@ -4,6 +4,7 @@
 //! output format adds to it, filters it or judges it again.
 
 use crate::digest::Digest;
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// How bad a finding is. `Info` never fails a run.
@@ -56,6 +57,12 @@ impl fmt::Display for Severity {
     }
 }
 
+impl Serialize for Severity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// What a difference does to trust. One that does both is `Widens`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
@@ -75,6 +82,12 @@ impl Direction {
             Self::Narrows => "narrows",
             Self::Widens => "widens",
         }
+    }
+}
+
+impl Serialize for Direction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

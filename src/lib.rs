@@ -26,15 +26,19 @@ pub mod lists;
 
 pub mod snapshot;
 pub mod trust;
+pub mod versions;
 
 pub mod baseline;
 
 pub mod builtin;
 pub mod drift;
 pub mod policy;
+pub mod review;
 pub mod source;
 
 pub mod assessment;
+pub mod proposal;
+pub mod signing;
 pub mod verdict;
 
 pub mod report;

@@ -564,7 +564,7 @@ fn clock_set_back(repository: &Repository, arguments: &TrustArgs) -> Option<Stri
 }
 
 /// What a tenant is called that no repository names: the first label of its domain.
-fn name_of(organization: &Organization) -> String {
+pub(super) fn name_of(organization: &Organization) -> String {
     let label = organization
         .domain
         .as_deref()

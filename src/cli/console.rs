@@ -5,7 +5,7 @@ use super::{Failure, problems};
 use crate::hostile_text::visible;
 use crate::report::pipeline;
 use anstream::{AutoStream, ColorChoice};
-use std::io::{self, Write};
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
 /// Where a command writes.
 pub(crate) struct Console {
@@ -73,6 +73,32 @@ impl Console {
         if self.verbose {
             self.error_line(&format!("connguard: {}", visible(text)));
         }
+    }
+
+    /// Asks on the terminal; `None` where there is none to ask on.
+    pub fn ask(&self, question: &str) -> Result<Option<String>, Failure> {
+        if !io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        let mut stream = AutoStream::new(io::stderr().lock(), self.choice);
+        let _ = write!(stream, "{}", pipeline::defuse_text(question));
+        let _ = stream.flush();
+        let mut answer = String::new();
+        io::stdin()
+            .lock()
+            .read_line(&mut answer)
+            .map_err(|error| Failure::run(format!("cannot read the answer: {error}"), "try again"))?;
+        Ok(Some(answer))
+    }
+
+    /// Asks for a passphrase on the terminal, where it is not shown.
+    pub fn passphrase(&self, question: &str) -> Result<String, Failure> {
+        rpassword::prompt_password(visible(question)).map_err(|error| {
+            Failure::run(
+                format!("cannot ask for the passphrase: {error}"),
+                "run it on a terminal, or add the key to ssh-agent",
+            )
+        })
     }
 
     /// Shows mistakes in files with their places.

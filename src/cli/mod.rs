@@ -1,15 +1,22 @@
 //! One file per subcommand: arguments → settings → calls; and how errors are shown.
 
+mod baseline;
 mod check;
 mod config;
 mod console;
 mod explain;
 mod fetch;
+mod fleet;
 mod policy;
+mod previous;
 mod problems;
 mod reference;
 mod repository;
+mod review;
+mod sign;
 mod state;
+mod status;
+mod trust;
 
 use crate::digest::Digest;
 use crate::document::time::parse_time;
@@ -67,7 +74,13 @@ enum Command {
     Check(check::CheckArgs),
     /// Read connectors and print the normalised snapshot; writes nothing
     Fetch(fetch::FetchArgs),
-    /// Work with the rules in force
+    /// Propose, show, sign and verify what is approved
+    #[command(subcommand)]
+    Baseline(baseline::BaselineCommand),
+    /// Make, sign, verify and renew the root of trust
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// Work with the policy and the rules in force
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Explain a rule or one of connguard's own findings
@@ -163,6 +176,8 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
     match &cli.command {
         Command::Check(arguments) => check::run(&cli.common, arguments, console),
         Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),
+        Command::Baseline(command) => baseline::run(&cli.common, command, console),
+        Command::Trust(command) => trust::run(&cli.common, command, console),
         Command::Policy(command) => policy::run(&cli.common, command, console),
         Command::Explain { rule } => explain::run(&cli.common, rule, console),
         Command::Schema { kind } => reference::schema(*kind, console),
@@ -174,7 +189,7 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
 }
 
 /// The time of the run and the root that is trusted.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct TrustArgs {
     /// Digest of a root to trust [default: the variable CONNGUARD_ROOT]
     #[arg(long, value_name = "sha256:DIGEST", value_parser = parse_pin)]

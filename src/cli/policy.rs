@@ -2,21 +2,46 @@
 
 use super::console::Console;
 use super::repository::Repository;
-use super::{Common, Failure, Outcome, TrustArgs};
+use super::sign::{self, SignArgs, Task};
+use super::{Common, Failure, Outcome, TrustArgs, baseline, parse_time_argument, previous, review};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Source};
 use crate::finding::Severity;
 use crate::hostile_text::visible;
-use crate::policy::catalogue;
+use crate::policy::document::Document;
+use crate::policy::{PATH, catalogue};
 use crate::policy::rule::Rule;
 use crate::policy::{Policy, Rules};
-use crate::trust::files;
+use crate::proposal::policy::next_policy;
+use crate::proposal::{Next, ProposalError};
+use crate::review::of_policy;
+use crate::trust::{Duty, Header, SignedFile, files};
 use clap::Subcommand;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+/// How long a policy counts.
+const LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
+
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
+    /// Write version, dates and the digests of rule files into the policy; nothing counts before it is signed
+    Propose {
+        /// When it ends [default: in a year]
+        #[arg(long, value_name = "TIME", value_parser = parse_time_argument)]
+        expires: Option<Timestamp>,
+        #[command(flatten)]
+        trust: TrustArgs,
+    },
+    /// Show what the policy changes, and sign it
+    Sign {
+        #[command(flatten)]
+        sign: SignArgs,
+        #[command(flatten)]
+        trust: TrustArgs,
+    },
     /// List the rules in force, with what the policy changes about them
     List,
     /// Run the examples of rules
@@ -28,9 +53,119 @@ pub(super) enum PolicyCommand {
 
 pub(super) fn run(common: &Common, command: &PolicyCommand, console: &Console) -> Outcome {
     match command {
+        PolicyCommand::Propose { expires, trust } => propose(common, *expires, trust, console),
+        PolicyCommand::Sign { sign, trust } => sign_policy(common, sign, trust, console),
         PolicyCommand::List => list(common, console),
         PolicyCommand::Test { files } => test(common, files, console),
     }
+}
+
+/// A policy that nobody has to have signed.
+pub(super) fn parse(text: &str) -> Result<Document, Failure> {
+    let rules = catalogue::load()?;
+    let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+    Ok(Document::parse(Source { path: PATH, text }, &ids)?)
+}
+
+fn text_of_policy(repository: &Repository) -> Result<String, Failure> {
+    baseline::text_of(repository, PATH)?.ok_or_else(|| {
+        Failure::run(format!("{PATH} is missing"), "connguard trust init writes a first one")
+    })
+}
+
+/// The version before a policy, where git has it.
+fn before(repository: &Repository, document: &Document, console: &Console) -> Result<Option<Document>, Failure> {
+    previous::with_digest(&repository.folder, PATH, document.header.previous, console)
+        .map(|text| parse(&text))
+        .transpose()
+}
+
+fn propose(common: &Common, expires: Option<Timestamp>, trust: &TrustArgs, console: &Console) -> Outcome {
+    let repository = Repository::needed(common, trust, console)?;
+    let now = trust.now();
+    let text = text_of_policy(&repository)?;
+    let rules = rule_files(&repository.folder)?
+        .into_iter()
+        .map(|name| {
+            let bytes = files::read(&repository.folder, &format!("policies/{name}")).map_err(|error| {
+                Failure::run(error.to_string(), "restore the rule file, or take it away")
+            })?;
+            Ok((name, Digest::of(&bytes)))
+        })
+        .collect::<Result<BTreeMap<String, Digest>, Failure>>()?;
+    let (version, previous) = follows(&repository, &text, console)?;
+    let second = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+    let next = Next {
+        version,
+        previous,
+        issued: second(now),
+        expires: expires.unwrap_or_else(|| second(now + LIFE)),
+    };
+    let tenants = repository.config.tenants.keys().cloned().collect();
+    let proposed = next_policy(&text, &next, &rules, &tenants).map_err(|error| match error {
+        ProposalError::Malformed(problems) => Failure::Problems(problems),
+        error => Failure::run(error.to_string(), "write `tenants` on lines of its own"),
+    })?;
+    let document = parse(&proposed)?;
+    files::write(&repository.folder, PATH, proposed.as_bytes())
+        .and_then(|()| files::remove_signatures(&repository.folder, PATH))
+        .map_err(|error| Failure::run(error.to_string(), "check the folder and its permissions"))?;
+    console.note(&format!("wrote {PATH}; it counts for nothing until it is signed"));
+    let old = before(&repository, &document, console)?;
+    console.text(&review::render(&title(old.as_ref(), &document), &of_policy(old.as_ref(), &document)))?;
+    Ok(0)
+}
+
+/// Version of the next policy, and digest of the one it follows: the one in force, or the one committed last.
+fn follows(repository: &Repository, text: &str, console: &Console) -> Result<(u64, Option<Digest>), Failure> {
+    let after = |text: &str| -> Result<(u64, Option<Digest>), Failure> {
+        Ok((header_of(text)?.version + 1, Some(Digest::of(text.as_bytes()))))
+    };
+    if signatures_count(repository) {
+        return after(text);
+    }
+    match previous::committed(&repository.folder, PATH, console) {
+        Some(committed) if committed != text => after(&committed),
+        _ => {
+            let header = header_of(text)?;
+            Ok((header.version, header.previous))
+        }
+    }
+}
+
+/// Whether enough people signed the file as it is, whatever rule files have changed since.
+fn signatures_count(repository: &Repository) -> bool {
+    let Ok(trust) = &repository.trust else {
+        return false;
+    };
+    SignedFile::load(&repository.folder, PATH)
+        .is_ok_and(|file| trust.verify(Duty::Policy, &file).is_ok())
+}
+
+fn header_of(text: &str) -> Result<Header, Failure> {
+    Ok(parse(text)?.header)
+}
+
+fn title(old: Option<&Document>, new: &Document) -> String {
+    match old {
+        Some(old) => format!("{PATH} version {} against version {}:", new.header.version, old.header.version),
+        None => format!("{PATH} version {}:", new.header.version),
+    }
+}
+
+fn sign_policy(common: &Common, arguments: &SignArgs, trust: &TrustArgs, console: &Console) -> Outcome {
+    let repository = Repository::needed(common, trust, console)?;
+    let document = parse(&text_of_policy(&repository)?)?;
+    let old = before(&repository, &document, console)?;
+    let keyring = baseline::keyring(&repository)?;
+    let task = Task {
+        folder: &repository.folder,
+        path: PATH,
+        duties: vec![Duty::Policy],
+        keyrings: vec![&keyring],
+        now: trust.now(),
+    };
+    sign::sign(&task, arguments, &title(old.as_ref(), &document), &of_policy(old.as_ref(), &document), console)
 }
 
 fn list(common: &Common, console: &Console) -> Outcome {

@@ -7,6 +7,7 @@ use super::{Common, Failure, TrustArgs};
 use crate::digest::Digest;
 use crate::policy::{Policy, PolicyError, Rules};
 use crate::trust::{Key, Known, Refusal, Sightings, Trust};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// An audit repository.
@@ -80,6 +81,29 @@ impl Repository {
         }))
     }
 
+    /// The repository around the current folder, or the one named; there must be one.
+    pub fn needed(
+        common: &Common,
+        arguments: &TrustArgs,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        Self::find(common, arguments, console)?.ok_or_else(|| {
+            Failure::run(
+                "there is no connguard.yaml here or in a parent folder",
+                "change to an audit repository, or name one with --config",
+            )
+        })
+    }
+
+    /// Every tenant that the policy or the configuration names.
+    pub fn tenants(&self) -> BTreeSet<String> {
+        let demanded = self
+            .verified_policy()
+            .into_iter()
+            .flat_map(|policy| policy.document.tenants.keys());
+        self.config.tenants.keys().chain(demanded).cloned().collect()
+    }
+
     /// What was verified here so far: the roots, the policy and the manifest.
     pub fn sightings(&self, trust: &Trust) -> Sightings {
         let policy = self
@@ -112,7 +136,7 @@ impl Repository {
 }
 
 /// By what memory knows a repository: its folder, whatever path led there.
-fn name_of(folder: &Path) -> String {
+pub(crate) fn name_of(folder: &Path) -> String {
     let whole = folder.canonicalize();
     whole
         .as_deref()

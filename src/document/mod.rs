@@ -1,6 +1,7 @@
 //! Files that people and other programs write: read with the place of every
 //! value, so that each mistake can be shown where it is, and all of them at once.
 
+pub mod edit;
 pub mod json;
 pub mod problem;
 pub mod reader;

@@ -9,6 +9,7 @@ mod change;
 mod pairing;
 
 pub use change::Change;
+pub use pairing::pair;
 
 use crate::baseline::{ApprovedConnector, Baseline};
 use crate::connector::domain::Domain;

@@ -35,7 +35,6 @@ pub fn render(report: &Report<'_>) -> String {
     page.text
 }
 
-/// Tenants that need somebody come first, those of one kind by name.
 /// What memory of earlier versions was good for.
 fn rollback(report: &Report<'_>) -> &'static str {
     match report.root.as_ref().map(|root| root.rollback) {
@@ -47,6 +46,7 @@ fn rollback(report: &Report<'_>) -> &'static str {
     }
 }
 
+/// Tenants that need somebody come first, those of one kind by name.
 fn worst_first<'r>(report: &'r Report<'_>) -> Vec<&'r Judged> {
     let rank = |tenant: &&Judged| {
         let code = tenant.conclusion.exit_code;

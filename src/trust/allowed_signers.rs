@@ -67,6 +67,11 @@ impl AllowedSigners {
         problems.into_result(Some(Self { keys }))
     }
 
+    /// Every line.
+    pub fn lines(&self) -> &[SignerKey] {
+        &self.keys
+    }
+
     /// The line of a person's own key.
     pub fn of_key(&self, key: &KeyData) -> Option<&SignerKey> {
         self.keys
@@ -137,6 +142,28 @@ fn clash(earlier: &SignerKey, line: &SignerKey) -> Option<(String, &'static str)
 }
 
 impl SignerKey {
+    /// The key as `ssh-keygen -l` shows it.
+    pub fn fingerprint(&self) -> String {
+        self.key.fingerprint(ssh_key::HashAlg::Sha256).to_string()
+    }
+
+    /// The line in words, limits included: equal for lines that mean the same.
+    pub fn words(&self) -> String {
+        let mut text = self.fingerprint();
+        if self.authority {
+            text.push_str(", as an authority");
+        }
+        if let Some(namespaces) = &self.namespaces {
+            text.push_str(&format!(", for {}", namespaces.join(" and ")));
+        }
+        for (word, time) in [("from", self.valid_after), ("until", self.valid_before)] {
+            if let Some(time) = time {
+                text.push_str(&format!(", {word} {time}"));
+            }
+        }
+        text
+    }
+
     /// Says why the key does not count for a namespace at a time.
     pub fn refusal(&self, namespace: &str, now: Timestamp) -> Option<String> {
         if self

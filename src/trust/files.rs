@@ -111,6 +111,39 @@ pub fn read(repository: &Path, path: &str) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
+/// Writes a file below the repository: whole or not at all, and never through a link.
+pub fn write(repository: &Path, path: &str, bytes: &[u8]) -> Result<(), FileError> {
+    let io = |error: std::io::Error| FileError::Io {
+        path: path.to_owned(),
+        error: error.to_string(),
+    };
+    no_link(repository, path)?;
+    let full = repository.join(path);
+    if fs::symlink_metadata(&full).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(FileError::NotRegular(path.to_owned()));
+    }
+    let folder = full.parent().unwrap_or(repository);
+    fs::create_dir_all(folder).map_err(io)?;
+    let name = full.file_name().unwrap_or_default().to_string_lossy();
+    let beside = folder.join(format!(".{name}.new"));
+    fs::write(&beside, bytes).map_err(io)?;
+    fs::rename(&beside, &full).map_err(io)
+}
+
+/// Takes away the signatures of a document's earlier version, which git keeps.
+pub fn remove_signatures(repository: &Path, path: &str) -> Result<(), FileError> {
+    let folder = signature_folder(path);
+    for name in signature_names(repository, &folder)? {
+        let path = format!("{folder}/{name}");
+        no_link(repository, &path)?;
+        fs::remove_file(repository.join(&path)).map_err(|error| FileError::Io {
+            path,
+            error: error.to_string(),
+        })?;
+    }
+    Ok(())
+}
+
 /// Refuses a path one of whose folders inside the repository is a link.
 fn no_link(repository: &Path, path: &str) -> Result<(), FileError> {
     let mut folder = PathBuf::from(repository);

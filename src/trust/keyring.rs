@@ -97,6 +97,27 @@ impl Keyring {
         })
     }
 
+    /// A root that is still to be written, to see what would count by it.
+    pub fn of_texts(root: &str, signers: &str) -> Result<Self, Refusal> {
+        let path = super::root::PATH;
+        let file = SignedFile {
+            path: path.to_owned(),
+            bytes: root.as_bytes().to_vec(),
+            signatures: Vec::new(),
+        };
+        let root = Root::parse(Source { path, text: root }).map_err(Refusal::Malformed)?;
+        let keys = Source {
+            path: "trust/allowed_signers",
+            text: signers,
+        };
+        Ok(Self {
+            digest: file.digest(),
+            root,
+            signers: AllowedSigners::parse(keys).map_err(Refusal::Malformed)?,
+            file,
+        })
+    }
+
     /// Checks every signature of a file in a namespace, with keys as they counted at a time.
     pub fn attest(&self, namespace: &'static str, file: &SignedFile, at: Timestamp) -> Attested {
         let mut attested = Attested::default();

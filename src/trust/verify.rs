@@ -136,7 +136,7 @@ impl Trust {
     /// The time at which a document's keys must count: when it was first verified, if a run saw that, else now.
     ///
     /// What a document says of its own age, or a file system of the signature's, proves nothing.
-    fn moment(&self, digest: Digest) -> Timestamp {
+    pub fn moment(&self, digest: Digest) -> Timestamp {
         self.past
             .as_ref()
             .and_then(|past| past.first_seen(digest))

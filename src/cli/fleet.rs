@@ -1,0 +1,140 @@
+//! `baseline sign --all`: one review and one signature for many baselines.
+
+use super::baseline::{digest_of, keyring, text_of, version_before};
+use super::console::Console;
+use super::repository::Repository;
+use super::sign::{self, SignArgs, Task};
+use super::{Failure, Outcome};
+use crate::digest::Digest;
+use crate::document::Source;
+use crate::review::{Line, Review, of_baseline};
+use crate::trust::manifest::{self, Entry};
+use crate::trust::{Duty, SignedFile, files};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// How long a manifest counts.
+const LIFE: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+/// Brings the manifest up to date with every baseline, shows what that approves, and signs it.
+pub(super) fn sign(
+    repository: &Repository,
+    arguments: &SignArgs,
+    now: Timestamp,
+    console: &Console,
+) -> Outcome {
+    let keyring = keyring(repository)?;
+    let (listed, draft) = listed(repository)?;
+    let mut entries = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<String>, (Vec<Line>, Vec<String>)> = BTreeMap::new();
+    for tenant in repository.tenants() {
+        let Some((version, digest, approved)) = digest_of(repository, &tenant)? else {
+            console.note(&format!("{tenant} has no baseline yet: connguard baseline propose {tenant}"));
+            continue;
+        };
+        entries.insert(tenant.clone(), Entry { version, digest });
+        // A draft is reviewed by each of its signers; what was in force before needs no second look.
+        if !draft && listed.get(&tenant).is_some_and(|entry| entry.digest == digest) {
+            continue;
+        }
+        let path = crate::baseline::path(&tenant);
+        let before = version_before(repository, &path, &approved, console)?;
+        let lines = of_baseline(before.as_ref(), &approved).lines;
+        let key = lines.iter().map(|line| format!("{} {}", line.subject, line.words)).collect();
+        groups.entry(key).or_insert_with(|| (lines, Vec::new())).1.push(tenant);
+    }
+    if entries.is_empty() {
+        return Err(Failure::run("there is no baseline to sign", "connguard baseline propose --all writes them"));
+    }
+    if entries != listed {
+        write(repository, &entries, now)?;
+        console.note(&format!("wrote {}", manifest::PATH));
+    }
+    let path = manifest::PATH;
+    // Whoever holds the role for one of the tenants can sign; each tenant counts its own holders.
+    let task = Task {
+        folder: &repository.folder,
+        path,
+        duties: entries.keys().map(|tenant| Duty::Baseline(tenant)).collect(),
+        keyrings: vec![&keyring],
+        now,
+    };
+    let title = format!("{path}: {} baselines", entries.len());
+    sign::sign(&task, arguments, &title, &grouped(groups), console)
+}
+
+/// One block of lines for all tenants whose baselines change in the same way.
+fn grouped(groups: BTreeMap<Vec<String>, (Vec<Line>, Vec<String>)>) -> Review {
+    let mut review = Review::default();
+    for (lines, tenants) in groups.into_values() {
+        let whom = crate::finding::shorten(&tenants);
+        for line in lines {
+            review.lines.push(Line {
+                subject: format!("{whom}: {}", line.subject),
+                ..line
+            });
+        }
+    }
+    review
+}
+
+/// What the manifest lists now, and whether it is a draft that some have signed and not enough.
+fn listed(repository: &Repository) -> Result<(BTreeMap<String, Entry>, bool), Failure> {
+    let Some(text) = text_of(repository, manifest::PATH)? else {
+        return Ok((BTreeMap::new(), true));
+    };
+    let (_, entries) = manifest::parse(Source {
+        path: manifest::PATH,
+        text: &text,
+    })?;
+    let counts = repository.trust.as_ref().is_ok_and(|trust| {
+        let file = SignedFile::load(&repository.folder, manifest::PATH);
+        let all = |file: &SignedFile| {
+            entries.keys().all(|tenant| trust.verify(Duty::Baseline(tenant), file).is_ok())
+        };
+        file.is_ok_and(|file| all(&file))
+    });
+    Ok((entries, !counts))
+}
+
+fn write(
+    repository: &Repository,
+    entries: &BTreeMap<String, Entry>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let second = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+    let before = text_of(repository, manifest::PATH)?;
+    let (version, previous) = match &before {
+        None => (1, None),
+        Some(text) => {
+            let (header, _) = manifest::parse(Source {
+                path: manifest::PATH,
+                text,
+            })?;
+            let signed = SignedFile::load(&repository.folder, manifest::PATH)
+                .is_ok_and(|file| !file.signatures.is_empty());
+            if signed {
+                (header.version + 1, Some(Digest::of(text.as_bytes())))
+            } else {
+                (header.version, header.previous)
+            }
+        }
+    };
+    let next = crate::proposal::Next {
+        version,
+        previous,
+        issued: second(now),
+        expires: second(now + LIFE),
+    };
+    let mut text = format!(
+        "# The baselines in force, by digest: one signature for all of them. Written by connguard baseline sign --all.\napiVersion: connguard/v1\nkind: Manifest\n{}baselines:\n",
+        next.lines()
+    );
+    for (tenant, entry) in entries {
+        let _ = writeln!(text, "  {tenant}: {{ version: {}, digest: {} }}", entry.version, entry.digest);
+    }
+    files::write(&repository.folder, manifest::PATH, text.as_bytes())
+        .and_then(|()| files::remove_signatures(&repository.folder, manifest::PATH))
+        .map_err(|error| Failure::run(error.to_string(), "check the folder and its permissions"))
+}

@@ -1,0 +1,220 @@
+//! One version of a baseline against the one before.
+
+use super::Review;
+use crate::baseline::{Acceptance, Approved, ApprovedConnector};
+use crate::connector::property::{ConnectorType, Property};
+use crate::connector::value::Value;
+use crate::drift::Change;
+use crate::finding::{Direction, Severity, shorten};
+use std::collections::BTreeSet;
+
+/// What a baseline approves that the one before did not, and the other way round.
+///
+/// Without one before, everything is new.
+pub fn of_baseline(before: Option<&Approved>, now: &Approved) -> Review {
+    let mut review = Review::default();
+    if let Some(before) = before {
+        organization(&mut review, before, now);
+        for connector in &before.connectors {
+            if partner(connector, now, before).is_none() {
+                removed(&mut review, connector);
+            }
+        }
+    }
+    for connector in &now.connectors {
+        match before.and_then(|before| partner(connector, before, now)) {
+            Some(old) => changed(&mut review, old, connector),
+            None => added(&mut review, connector),
+        }
+    }
+    domains(&mut review, before, now);
+    lists(&mut review, before, now);
+    acceptances(&mut review, before, now);
+    review.sorted()
+}
+
+/// The same connector in another version: by id, else by a name whose ids say nothing else.
+fn partner<'a>(
+    connector: &ApprovedConnector,
+    other: &'a Approved,
+    own: &Approved,
+) -> Option<&'a ApprovedConnector> {
+    let by_id = connector.id.as_ref().and_then(|id| {
+        other
+            .connectors
+            .iter()
+            .find(|candidate| candidate.id.as_ref() == Some(id))
+    });
+    by_id.or_else(|| {
+        other.connectors.iter().find(|candidate| {
+            let taken = candidate.id.is_some()
+                && own.connectors.iter().any(|own| own.id == candidate.id);
+            candidate.name.to_lowercase() == connector.name.to_lowercase() && !taken
+        })
+    })
+}
+
+fn organization(review: &mut Review, before: &Approved, now: &Approved) {
+    if before.organization != now.organization {
+        let words = "is for another organization than the version before";
+        review.widens("organization", words, Severity::Critical);
+    }
+}
+
+fn label(connector: &ApprovedConnector) -> String {
+    format!("connector {:?}", connector.name)
+}
+
+fn is_enabled(connector: &ApprovedConnector) -> bool {
+    connector.setting(Property::Enabled).as_deref() != Some(&Value::Boolean(false))
+}
+
+fn added(review: &mut Review, connector: &ApprovedConnector) {
+    let on_premises = connector.connector_type() != Some(ConnectorType::Partner);
+    let severity = match (on_premises, is_enabled(connector)) {
+        (true, true) => Severity::Critical,
+        _ => Severity::Medium,
+    };
+    let state = if is_enabled(connector) { "enabled" } else { "disabled" };
+    let mut facts = Vec::new();
+    for property in [
+        Property::SenderIPAddresses,
+        Property::TlsSenderCertificateName,
+        Property::SenderDomains,
+    ] {
+        if let Some(value) = connector.setting(property).filter(|value| !value.is_empty()) {
+            facts.push(format!("{} {}", property.name(), shorten(&value.elements())));
+        }
+    }
+    let requires_tls = connector.setting(Property::RequireTls).as_deref() == Some(&Value::Boolean(true));
+    facts.push(if requires_tls { "TLS required" } else { "TLS not required" }.to_owned());
+    let kind = match connector.connector_type() {
+        Some(ConnectorType::OnPremises) => "OnPremises",
+        Some(ConnectorType::Partner) => "Partner",
+        None => "of an unknown type",
+    };
+    let words = format!("is approved anew, {state}, {kind}: {}", facts.join("; "));
+    // A partner's connector holds mail out; approving one opens nothing by itself.
+    let direction = if on_premises { Direction::Widens } else { Direction::Neutral };
+    review.add(label(connector), words, direction, severity);
+}
+
+fn removed(review: &mut Review, connector: &ApprovedConnector) {
+    let words = "is no longer approved";
+    match connector.connector_type() {
+        Some(ConnectorType::Partner) => review.widens(label(connector), words, Severity::High),
+        _ => review.narrows(label(connector), words),
+    }
+}
+
+fn changed(review: &mut Review, old: &ApprovedConnector, new: &ApprovedConnector) {
+    let label = label(new);
+    if old.name != new.name {
+        review.neutral(&label, format!("was {:?} before", old.name));
+    }
+    if old.id != new.id && old.id.is_some() {
+        let words = "has another id: the one that was approved is gone, and this one was made under its name";
+        review.widens(&label, words, Severity::High);
+    }
+    let types = (old.connector_type(), new.connector_type());
+    for property in Property::settings() {
+        let (Some(before), Some(now)) = (old.setting(property), new.setting(property)) else {
+            continue;
+        };
+        if before != now {
+            let change = Change::new(property, before.into_owned(), now.into_owned(), types);
+            let words = format!("{} {}", property.name(), change.words);
+            review.add(&label, words, change.direction, change.severity);
+        }
+    }
+    for planned in &new.expected_changes {
+        let known = old.expected_changes.iter().any(|earlier| {
+            (earlier.property, &earlier.value, earlier.until)
+                == (planned.property, &planned.value, planned.until)
+        });
+        let approved = new.setting(planned.property);
+        if let Some(approved) = approved.filter(|_| !known) {
+            let change = Change::new(planned.property, approved.into_owned(), planned.value.clone(), types);
+            let words = format!(
+                "until {}, {} {} as well ({})",
+                planned.until,
+                planned.property.name(),
+                change.words,
+                planned.reason
+            );
+            review.add(&label, words, change.direction, change.severity);
+        }
+    }
+    review.changed(&format!("{label}, owner"), &old.owner, &new.owner, Direction::Neutral);
+    review.changed(&format!("{label}, reason"), &old.reason, &new.reason, Direction::Neutral);
+}
+
+fn domains(review: &mut Review, before: Option<&Approved>, now: &Approved) {
+    let of = |approved: &Approved| -> Option<BTreeSet<String>> {
+        let domains = approved.accepted_domains.as_ref()?;
+        Some(domains.iter().map(ToString::to_string).collect())
+    };
+    let subject = "accepted domains";
+    match (before.and_then(of), of(now)) {
+        (Some(before), Some(now)) => {
+            for domain in now.difference(&before) {
+                review.widens(subject, format!("{domain} is the organization's own"), Severity::Medium);
+            }
+            for domain in before.difference(&now) {
+                review.narrows(subject, format!("{domain} is no longer the organization's own"));
+            }
+        }
+        (Some(_), None) => {
+            review.widens(subject, "are no longer approved, so a new one is no drift", Severity::Medium);
+        }
+        (None, Some(now)) => review.neutral(subject, now.into_iter().collect::<Vec<_>>().join(", ")),
+        (None, None) => {}
+    }
+}
+
+fn lists(review: &mut Review, before: Option<&Approved>, now: &Approved) {
+    let names: BTreeSet<&String> = before
+        .into_iter()
+        .chain([now])
+        .flat_map(|approved| approved.lists.iter().map(|(name, _)| name))
+        .collect();
+    for name in names {
+        let of = |approved: &Approved| -> BTreeSet<String> {
+            approved.lists.get(name).unwrap_or_default().iter().cloned().collect()
+        };
+        let (old, new) = (before.map(of).unwrap_or_default(), of(now));
+        let difference = |one: &BTreeSet<String>, two: &BTreeSet<String>| -> Vec<String> {
+            one.difference(two).cloned().collect()
+        };
+        let (gained, lost) = (difference(&new, &old), difference(&old, &new));
+        if !gained.is_empty() {
+            review.widens(format!("list {name}"), format!("gains {}", shorten(&gained)), Severity::Medium);
+        }
+        if !lost.is_empty() {
+            review.narrows(format!("list {name}"), format!("loses {}", shorten(&lost)));
+        }
+    }
+}
+
+fn acceptances(review: &mut Review, before: Option<&Approved>, now: &Approved) {
+    let same = |one: &Acceptance, two: &Acceptance| {
+        (&one.rule, &one.connector, &one.values, one.expires)
+            == (&two.rule, &two.connector, &two.values, two.expires)
+    };
+    let earlier = before.map_or(&[][..], |before| &before.acceptances);
+    for acceptance in &now.acceptances {
+        if !earlier.iter().any(|old| same(old, acceptance)) {
+            let words = format!(
+                "of connector {} is tolerated until {}: {}",
+                acceptance.connector, acceptance.expires, acceptance.reason
+            );
+            review.widens(format!("rule {}", acceptance.rule), words, Severity::Medium);
+        }
+    }
+    for acceptance in earlier {
+        if !now.acceptances.iter().any(|new| same(acceptance, new)) {
+            let words = format!("of connector {} is no longer tolerated", acceptance.connector);
+            review.narrows(format!("rule {}", acceptance.rule), words);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a new version of a signed document changes, in terms of trust: for those who are asked to sign it.
+//!
+//! The same weights as for drift: who signs a baseline reads of a change what a
+//! check would have said of it.
+
+mod baseline;
+mod policy;
+mod root;
+
+use crate::finding::{Direction, Severity};
+use serde::Serialize;
+
+pub use baseline::of_baseline;
+pub use policy::of_policy;
+pub use root::of_root;
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// What it is about: a connector, a list, a role.
+    pub subject: String,
+    /// What changes, in words.
+    pub words: String,
+    /// What it does to trust.
+    pub direction: Direction,
+    /// How bad the same difference would be as drift; `info` where it would be none.
+    pub severity: Severity,
+}
+
+/// Everything that a new version changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Review {
+    /// The changes, the widening ones first.
+    pub lines: Vec<Line>,
+}
+
+impl Review {
+    fn add(
+        &mut self,
+        subject: impl Into<String>,
+        words: impl Into<String>,
+        direction: Direction,
+        severity: Severity,
+    ) {
+        self.lines.push(Line {
+            subject: subject.into(),
+            words: words.into(),
+            direction,
+            severity,
+        });
+    }
+
+    fn widens(&mut self, subject: impl Into<String>, words: impl Into<String>, severity: Severity) {
+        self.add(subject, words, Direction::Widens, severity);
+    }
+
+    fn narrows(&mut self, subject: impl Into<String>, words: impl Into<String>) {
+        self.add(subject, words, Direction::Narrows, Severity::Info);
+    }
+
+    fn neutral(&mut self, subject: impl Into<String>, words: impl Into<String>) {
+        self.add(subject, words, Direction::Neutral, Severity::Info);
+    }
+
+    /// Says that a value changed, if it did.
+    fn changed(
+        &mut self,
+        subject: &str,
+        before: impl std::fmt::Display,
+        now: impl std::fmt::Display,
+        direction: Direction,
+    ) {
+        let (before, now) = (before.to_string(), now.to_string());
+        if before != now {
+            let severity = match direction {
+                Direction::Widens => Severity::Medium,
+                _ => Severity::Info,
+            };
+            self.add(subject, format!("{now} instead of {before}"), direction, severity);
+        }
+    }
+
+    fn sorted(mut self) -> Self {
+        let rank = |line: &Line| match line.direction {
+            Direction::Widens => 0,
+            Direction::Narrows => 1,
+            Direction::Neutral => 2,
+        };
+        self.lines
+            .sort_by_key(|line| (rank(line), std::cmp::Reverse(line.severity)));
+        self
+    }
+
+    /// How many changes widen trust.
+    pub fn widening(&self) -> usize {
+        self.lines
+            .iter()
+            .filter(|line| line.direction == Direction::Widens)
+            .count()
+    }
+}

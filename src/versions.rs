@@ -1,0 +1,81 @@
+//! Earlier versions of a file of the audit repository, from its git.
+//!
+//! Only to be shown and compared: nothing is believed for standing in git, and
+//! a version is found by its digest. No command is run and no hook: objects are
+//! read by the library, whatever the repository configures.
+
+use crate::digest::Digest;
+use git2::{ErrorCode, Oid, Repository, Sort};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// At most this many commits are looked at.
+const MOST_COMMITS: usize = 20_000;
+
+/// The version of a file that has a digest; `None` where git does not have it.
+pub fn with_digest(folder: &Path, path: &str, wanted: Digest) -> Result<Option<Vec<u8>>, String> {
+    find(folder, path, |bytes| Digest::of(bytes) == wanted)
+}
+
+/// The file as it was committed last.
+pub fn committed(folder: &Path, path: &str) -> Result<Option<Vec<u8>>, String> {
+    find(folder, path, |_| true)
+}
+
+/// The newest version of a file, by the commits that lead to the current one, that suits.
+fn find(
+    folder: &Path,
+    path: &str,
+    suits: impl Fn(&[u8]) -> bool,
+) -> Result<Option<Vec<u8>>, String> {
+    let words = |error: git2::Error| match error.code() {
+        ErrorCode::Owner => format!(
+            "the git repository belongs to another user: git config --global --add safe.directory {}",
+            folder.display()
+        ),
+        _ => error.message().to_owned(),
+    };
+    let repository = match Repository::discover(folder) {
+        Ok(repository) => repository,
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+        Err(error) => return Err(words(error)),
+    };
+    let Some(inside) = inside(&repository, folder, path) else {
+        return Ok(None);
+    };
+    let mut walk = repository.revwalk().map_err(words)?;
+    match walk.push_head() {
+        Ok(()) => {}
+        // A repository without a commit.
+        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => return Ok(None),
+        Err(error) => return Err(words(error)),
+    }
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(words)?;
+    let mut seen: HashSet<Oid> = HashSet::new();
+    for commit in walk.take(MOST_COMMITS) {
+        let tree = repository
+            .find_commit(commit.map_err(words)?)
+            .and_then(|commit| commit.tree())
+            .map_err(words)?;
+        let Ok(entry) = tree.get_path(Path::new(&inside)) else {
+            continue;
+        };
+        if !seen.insert(entry.id()) {
+            continue;
+        }
+        if let Ok(blob) = repository.find_blob(entry.id())
+            && suits(blob.content())
+        {
+            return Ok(Some(blob.content().to_vec()));
+        }
+    }
+    Ok(None)
+}
+
+/// The path within the repository's work tree.
+fn inside(repository: &Repository, folder: &Path, path: &str) -> Option<String> {
+    let top = repository.workdir()?.canonicalize().ok()?;
+    let folder = folder.canonicalize().ok()?;
+    let below = folder.strip_prefix(top).ok()?;
+    Some(below.join(path).to_str()?.replace('\\', "/"))
+}
