@@ -45,7 +45,11 @@ impl Digest {
 
     /// A number below `end`, the same for the same bytes: to spread things evenly.
     pub fn spread(&self, end: u64) -> u64 {
-        let number = self.0.iter().take(8).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let number = self
+            .0
+            .iter()
+            .take(8)
+            .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
         number.checked_rem(end).unwrap_or_default()
     }
 

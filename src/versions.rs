@@ -47,10 +47,13 @@ fn find(
     match walk.push_head() {
         Ok(()) => {}
         // A repository without a commit.
-        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => return Ok(None),
+        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => {
+            return Ok(None);
+        }
         Err(error) => return Err(words(error)),
     }
-    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(words)?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME)
+        .map_err(words)?;
     let mut seen: HashSet<Oid> = HashSet::new();
     for commit in walk.take(MOST_COMMITS) {
         let tree = repository

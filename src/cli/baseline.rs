@@ -4,12 +4,14 @@ use super::console::Console;
 use super::repository::{self, Repository};
 use super::sign::{self, SignArgs, Task};
 use super::status::{self, Shown, Status};
-use super::{Common, Failure, Outcome, TrustArgs, fetch, fleet, parse_time_argument, previous, review};
+use super::{
+    Common, Failure, Outcome, TrustArgs, fetch, fleet, parse_time_argument, previous, review,
+};
 use crate::baseline::{self, Approved, Baseline, BaselineError};
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Source};
 use crate::hostile_text::visible;
-use crate::proposal::baseline::{Proposal, Request, propose};
+use crate::proposal::baseline::{Proposal, Request, filled_in, propose};
 use crate::proposal::{Next, ProposalError};
 use crate::report::pipeline;
 use crate::review::of_baseline;
@@ -144,7 +146,9 @@ fn propose_all(common: &Common, arguments: &ProposeArgs, console: &Console) -> O
     let repository = Repository::needed(common, &arguments.trust, console)?;
     let names = tenants(&repository, &arguments.tenant, arguments.all)?;
     if names.len() > 1 && arguments.source.from.is_some() {
-        return Err(Failure::Usage("--from is the export of one tenant: name it".to_owned()));
+        return Err(Failure::Usage(
+            "--from is the export of one tenant: name it".to_owned(),
+        ));
     }
     let mut code = 0;
     for name in &names {
@@ -156,8 +160,11 @@ fn propose_all(common: &Common, arguments: &ProposeArgs, console: &Console) -> O
         };
         let asked = Asked {
             source: &arguments.source,
-            expires: arguments.expires.unwrap_or_else(|| work.usual_end(names.len() > 1)),
+            expires: arguments
+                .expires
+                .unwrap_or_else(|| work.usual_end(names.len() > 1)),
             acceptances: !arguments.no_acceptances,
+            explained: true,
         };
         match work.propose(&asked) {
             Ok(()) => {}
@@ -177,6 +184,7 @@ struct Asked<'a> {
     source: &'a SourceArgs,
     expires: Timestamp,
     acceptances: bool,
+    explained: bool,
 }
 
 /// One tenant's baseline being worked on.
@@ -214,8 +222,14 @@ impl Work<'_> {
         let mut alone = None;
         let policy = self.repository.verified_policy();
         let rules = repository::rules(policy, &mut alone)?;
-        let owner = self.answer(asked.source.owner.as_deref(), "Who answers for new connectors (owner)? ")?;
-        let reason = self.answer(asked.source.reason.as_deref(), "Why do they exist (reason, a change number)? ")?;
+        let owner = self.answer(
+            asked.source.owner.as_deref(),
+            "Who answers for new connectors (owner)? ",
+        )?;
+        let reason = self.answer(
+            asked.source.reason.as_deref(),
+            "Why do they exist (reason, a change number)? ",
+        )?;
         let request = Request {
             path: &path,
             tenant: self.tenant,
@@ -227,11 +241,15 @@ impl Work<'_> {
             reason: reason.as_deref(),
             rules: asked.acceptances.then_some(rules),
             lists: policy.map(|policy| &policy.document.lists),
-            accept_until: Timestamp::from_second((self.now + ACCEPTANCE).as_second()).unwrap_or(self.now),
+            accept_until: Timestamp::from_second((self.now + ACCEPTANCE).as_second())
+                .unwrap_or(self.now),
         };
         let proposal = propose(&request).map_err(|error| refused(&path, &error))?;
         self.write(&path, &proposal)?;
-        self.explain(&path, &proposal, version.text.as_deref())
+        if asked.explained {
+            self.explain(&path, &proposal, version.text.as_deref())?;
+        }
+        Ok(())
     }
 
     /// Asks for what a new connector needs, where somebody can answer and may be needed to.
@@ -249,10 +267,15 @@ impl Work<'_> {
         let configured = self.repository.config.tenants.get(self.tenant);
         let export = match (&source.from, configured) {
             (Some(path), _) => fetch::read(path, None)?,
-            (None, Some(tenant)) => fetch::read_configured(&self.repository.folder, &tenant.export)?,
+            (None, Some(tenant)) => {
+                fetch::read_configured(&self.repository.folder, &tenant.export)?
+            }
             (None, None) => {
                 return Err(Failure::run(
-                    format!("connguard.yaml does not say where {:?} is read from", self.tenant),
+                    format!(
+                        "connguard.yaml does not say where {:?} is read from",
+                        self.tenant
+                    ),
                     "add the tenant there, or name an export with --from",
                 ));
             }
@@ -264,7 +287,10 @@ impl Work<'_> {
         );
         if let Some(contradiction) = organization.contradiction(&snapshot.organization) {
             return Err(Failure::run(
-                format!("{} is the export of another organization than {:?}: {contradiction}", snapshot.origin, self.tenant),
+                format!(
+                    "{} is the export of another organization than {:?}: {contradiction}",
+                    snapshot.origin, self.tenant
+                ),
                 "export the right organization, or name the tenant that this export belongs to",
             ));
         }
@@ -284,53 +310,57 @@ impl Work<'_> {
         let Some(text) = existing else {
             return Ok(Before::nothing());
         };
-        let in_force = self
-            .repository
-            .trust
-            .as_ref()
-            .is_ok_and(|trust| Baseline::open(&self.repository.folder, self.tenant, trust).is_ok());
+        let in_force =
+            self.repository.trust.as_ref().is_ok_and(|trust| {
+                Baseline::open(&self.repository.folder, self.tenant, trust).is_ok()
+            });
         let path = self.path();
         let committed = previous::committed(&self.repository.folder, &path, self.console);
-        let base = match committed {
-            _ if in_force => text.to_owned(),
-            Some(committed) if committed != text => committed,
-            _ => {
-                let draft = parse(&path, text)?;
-                return Ok(Before {
-                    next: draft.header.version,
-                    digest: draft.header.previous,
-                    text: None,
-                });
+        if in_force {
+            return Before::follows(&path, text.to_owned());
+        }
+        // A draft may be proposed anew before everything in it is filled in.
+        let draft = parse(&path, &filled_in(text))?.header;
+        if let Some(committed) = committed.filter(|committed| committed != text) {
+            let before = Before::follows(&path, committed)?;
+            // Versions in between were signed and never committed: the draft knows what it follows.
+            if draft.version <= before.next {
+                return Ok(before);
             }
-        };
-        let approved = parse(&path, &base)?;
+        }
         Ok(Before {
-            next: approved.header.version + 1,
-            digest: Some(Digest::of(base.as_bytes())),
-            text: Some(base),
+            next: draft.version,
+            digest: draft.previous,
+            text: None,
         })
     }
 
     fn write(&self, path: &str, proposal: &Proposal) -> Result<(), Failure> {
         files::write(&self.repository.folder, path, proposal.text.as_bytes())
             .and_then(|()| files::remove_signatures(&self.repository.folder, path))
-            .map_err(|error| Failure::run(error.to_string(), "check the folder and its permissions"))
+            .map_err(|error| {
+                Failure::run(error.to_string(), "check the folder and its permissions")
+            })
     }
 
     /// What a reviewer has to know of a proposal.
-    fn explain(&self, path: &str, proposal: &Proposal, before: Option<&str>) -> Result<(), Failure> {
-        self.console.note(&format!("wrote {path}; it counts for nothing until it is signed"));
+    fn explain(
+        &self,
+        path: &str,
+        proposal: &Proposal,
+        before: Option<&str>,
+    ) -> Result<(), Failure> {
+        self.console.note(&format!(
+            "wrote {path}; it counts for nothing until it is signed"
+        ));
         for missing in &proposal.missing {
             self.console.note(&format!("to be filled in: {missing}"));
         }
         let old = before.map(|text| parse(path, text)).transpose()?;
-        match parse(path, &proposal.text) {
-            Ok(new) => {
-                let lines = of_baseline(old.as_ref(), &new);
-                self.console.text(&review::render(&title(path, old.as_ref(), &new), &lines))
-            }
-            Err(_) => Ok(self.console.note("fill it in to see what it changes: connguard baseline show --diff")),
-        }
+        let new = parse(path, &filled_in(&proposal.text))?;
+        let lines = of_baseline(old.as_ref(), &new);
+        self.console
+            .text(&review::render(&title(path, old.as_ref(), &new), &lines))
     }
 }
 
@@ -342,6 +372,15 @@ struct Before {
 }
 
 impl Before {
+    /// The version after a text.
+    fn follows(path: &str, text: String) -> Result<Self, Failure> {
+        Ok(Self {
+            next: parse(path, &text)?.header.version + 1,
+            digest: Some(Digest::of(text.as_bytes())),
+            text: Some(text),
+        })
+    }
+
     const fn nothing() -> Self {
         Self {
             next: 1,
@@ -353,9 +392,13 @@ impl Before {
 
 fn refused(path: &str, error: &ProposalError) -> Failure {
     let help = match error {
-        ProposalError::Incomplete(_) => "export again, with the script from `connguard fetch --script`",
+        ProposalError::Incomplete(_) => {
+            "export again, with the script from `connguard fetch --script`"
+        }
         ProposalError::Malformed(_) => "correct the file, or move it away to begin a new one",
-        ProposalError::NotInPlace(_) => "write each entry on lines of its own, as `connguard baseline propose` does, or move the file away to begin a new one",
+        ProposalError::NotInPlace(_) => {
+            "write each entry on lines of its own, as `connguard baseline propose` does, or move the file away to begin a new one"
+        }
     };
     match error {
         ProposalError::Malformed(problems) => Failure::Problems(problems.clone()),
@@ -367,9 +410,15 @@ fn refused(path: &str, error: &ProposalError) -> Failure {
 pub(super) fn text_of(repository: &Repository, path: &str) -> Result<Option<String>, Failure> {
     match files::read(&repository.folder, path).map(String::from_utf8) {
         Ok(Ok(text)) => Ok(Some(text)),
-        Ok(Err(_)) => Err(Problems::from(Problem::of_file(path, "the file is not UTF-8").help("save it as UTF-8")).into()),
+        Ok(Err(_)) => Err(Problems::from(
+            Problem::of_file(path, "the file is not UTF-8").help("save it as UTF-8"),
+        )
+        .into()),
         Err(FileError::Missing(_)) => Ok(None),
-        Err(error) => Err(Failure::run(error.to_string(), "restore the file from a revision you trust")),
+        Err(error) => Err(Failure::run(
+            error.to_string(),
+            "restore the file from a revision you trust",
+        )),
     }
 }
 
@@ -380,13 +429,21 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Approved, Failure> {
 
 pub(super) fn title(path: &str, old: Option<&Approved>, new: &Approved) -> String {
     match old {
-        Some(old) => format!("{path} version {} against version {}:", new.header.version, old.header.version),
+        Some(old) => format!(
+            "{path} version {} against version {}:",
+            new.header.version, old.header.version
+        ),
         None => format!("{path} version {}, the first:", new.header.version),
     }
 }
 
 /// The version before a baseline, from git.
-pub(super) fn version_before(repository: &Repository, path: &str, approved: &Approved, console: &Console) -> Result<Option<Approved>, Failure> {
+pub(super) fn version_before(
+    repository: &Repository,
+    path: &str,
+    approved: &Approved,
+    console: &Console,
+) -> Result<Option<Approved>, Failure> {
     previous::with_digest(&repository.folder, path, approved.header.previous, console)
         .map(|text| parse(path, &text))
         .transpose()
@@ -420,13 +477,19 @@ fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
         let found = format!("approved as found, {}", work.now.strftime("%Y-%m-%d"));
         let source = SourceArgs {
             from: arguments.source.from.clone(),
-            owner: arguments.source.owner.clone().or_else(|| Some(first_holder(&keyring, work.tenant))),
+            owner: arguments
+                .source
+                .owner
+                .clone()
+                .or_else(|| Some(first_holder(&keyring, work.tenant))),
             reason: arguments.source.reason.clone().or(Some(found)),
         };
         work.propose(&Asked {
             source: &source,
             expires: work.usual_end(false),
             acceptances: false,
+            // The question before the signature shows it.
+            explained: false,
         })?;
     }
     let path = work.path();
@@ -465,8 +528,12 @@ fn first_holder(keyring: &Keyring, tenant: &str) -> String {
 
 /// The root in force, signed or not yet: signing needs only its names and keys.
 pub(super) fn keyring(repository: &Repository) -> Result<Keyring, Failure> {
-    Keyring::load(&repository.folder, chain::FOLDER)
-        .map_err(|refusal| Failure::run(refusal.to_string(), "make a root first: connguard trust init"))
+    Keyring::load(&repository.folder, chain::FOLDER).map_err(|refusal| {
+        Failure::run(
+            refusal.to_string(),
+            "make a root first: connguard trust init",
+        )
+    })
 }
 
 fn verify(common: &Common, arguments: &VerifyArgs, console: &Console) -> Outcome {
@@ -482,11 +549,20 @@ fn verify(common: &Common, arguments: &VerifyArgs, console: &Console) -> Outcome
     let now = arguments.trust.now();
     let list: Vec<Status> = names
         .iter()
-        .map(|name| match Baseline::open(&repository.folder, name, trust) {
-            Ok(baseline) => verified(&baseline, now),
-            Err(BaselineError::Refused(refusal)) => Status::refused(&baseline::path(name), "baseline", &refusal),
-            Err(error) => Status::broken(&baseline::path(name), "baseline", error.to_string(), error.help()),
-        })
+        .map(
+            |name| match Baseline::open(&repository.folder, name, trust) {
+                Ok(baseline) => verified(&baseline, now),
+                Err(BaselineError::Refused(refusal)) => {
+                    Status::refused(&baseline::path(name), "baseline", &refusal)
+                }
+                Err(error) => Status::broken(
+                    &baseline::path(name),
+                    "baseline",
+                    error.to_string(),
+                    error.help(),
+                ),
+            },
+        )
         .collect();
     status::show(&list, arguments.format, console)
 }
@@ -519,9 +595,13 @@ fn show(common: &Common, arguments: &ShowArgs, console: &Console) -> Outcome {
     let name = names.first().map(String::as_str).unwrap_or_default();
     let path = baseline::path(name);
     let text = text_of(&repository, &path)?.ok_or_else(|| {
-        Failure::run(format!("{path} is missing"), "connguard baseline propose writes one")
+        Failure::run(
+            format!("{path} is missing"),
+            "connguard baseline propose writes one",
+        )
     })?;
-    let approved = parse(&path, &text)?;
+    // A draft may be looked at before everything in it is filled in.
+    let approved = parse(&path, &filled_in(&text))?;
     let in_force = repository
         .trust
         .as_ref()
@@ -537,14 +617,19 @@ fn show(common: &Common, arguments: &ShowArgs, console: &Console) -> Outcome {
         };
         let lines = of_baseline(before.as_ref(), &approved);
         match arguments.format {
-            Shown::Human => console.text(&review::render(&title(&path, before.as_ref(), &approved), &lines))?,
+            Shown::Human => console.text(&review::render(
+                &title(&path, before.as_ref(), &approved),
+                &lines,
+            ))?,
             Shown::Json => {
                 let document = json!({
                     "schema": "connguard/review/v1", "path": path, "verified": in_force,
                     "version": approved.header.version, "against": before.map(|before| before.header.version),
                     "changes": lines.lines,
                 });
-                console.result(&pipeline::defuse_json(&crate::canonical::to_string(&document)))?;
+                console.result(&pipeline::defuse_json(&crate::canonical::to_string(
+                    &document,
+                )))?;
             }
         }
         return Ok(code);
@@ -557,7 +642,9 @@ fn show(common: &Common, arguments: &ShowArgs, console: &Console) -> Outcome {
                 object.insert("verified".to_owned(), json!(in_force));
                 object.insert("digest".to_owned(), json!(Digest::of(text.as_bytes())));
             }
-            console.result(&pipeline::defuse_json(&crate::canonical::to_string(&document)))?;
+            console.result(&pipeline::defuse_json(&crate::canonical::to_string(
+                &document,
+            )))?;
         }
     }
     Ok(code)
@@ -575,7 +662,14 @@ fn other_file(path: &std::path::Path) -> Result<Approved, Failure> {
 fn page(approved: &Approved) -> String {
     let mut text = String::new();
     let header = &approved.header;
-    let _ = writeln!(text, "{} version {}, issued {}, expires {}", visible(&approved.tenant), header.version, header.issued, header.expires);
+    let _ = writeln!(
+        text,
+        "{} version {}, issued {}, expires {}",
+        visible(&approved.tenant),
+        header.version,
+        header.issued,
+        header.expires
+    );
     if let Some(domains) = &approved.accepted_domains {
         let names: Vec<String> = domains.iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "accepted domains: {}", names.join(", "));
@@ -585,16 +679,42 @@ fn page(approved: &Approved) -> String {
     }
     for connector in &approved.connectors {
         let id = connector.id.as_deref().unwrap_or("not made yet");
-        let _ = writeln!(text, "\n{}  {id}\n  owner {}, reason {}", visible(&connector.name), visible(&connector.owner), visible(&connector.reason));
+        let _ = writeln!(
+            text,
+            "\n{}  {id}\n  owner {}, reason {}",
+            visible(&connector.name),
+            visible(&connector.owner),
+            visible(&connector.reason)
+        );
         for (property, value) in &connector.settings {
-            let _ = writeln!(text, "  {}: {}", property.name(), visible(&value.elements().join(", ")));
+            let _ = writeln!(
+                text,
+                "  {}: {}",
+                property.name(),
+                visible(&value.elements().join(", "))
+            );
         }
         for planned in &connector.expected_changes {
-            let _ = writeln!(text, "  until {}: {} may be {} ({})", planned.until, planned.property.name(), visible(&planned.value.elements().join(", ")), visible(&planned.reason));
+            let _ = writeln!(
+                text,
+                "  until {}: {} may be {} ({})",
+                planned.until,
+                planned.property.name(),
+                visible(&planned.value.elements().join(", ")),
+                visible(&planned.reason)
+            );
         }
     }
     for acceptance in &approved.acceptances {
-        let _ = writeln!(text, "\naccepted until {}: {} of {}, owner {}, reason {}", acceptance.expires, visible(&acceptance.rule), visible(&acceptance.connector), visible(&acceptance.owner), visible(&acceptance.reason));
+        let _ = writeln!(
+            text,
+            "\naccepted until {}: {} of {}, owner {}, reason {}",
+            acceptance.expires,
+            visible(&acceptance.rule),
+            visible(&acceptance.connector),
+            visible(&acceptance.owner),
+            visible(&acceptance.reason)
+        );
     }
     text
 }
@@ -624,12 +744,20 @@ fn json_of(approved: &Approved) -> serde_json::Value {
 }
 
 /// A signed file's text and digest, for the manifest.
-pub(super) fn digest_of(repository: &Repository, tenant: &str) -> Result<Option<(u64, Digest, Approved)>, Failure> {
+pub(super) fn digest_of(
+    repository: &Repository,
+    tenant: &str,
+) -> Result<Option<(u64, Digest, Approved)>, Failure> {
     let path = baseline::path(tenant);
     let file = match SignedFile::load(&repository.folder, &path) {
         Ok(file) => file,
         Err(FileError::Missing(_)) => return Ok(None),
-        Err(error) => return Err(Failure::run(error.to_string(), "restore the file from a revision you trust")),
+        Err(error) => {
+            return Err(Failure::run(
+                error.to_string(),
+                "restore the file from a revision you trust",
+            ));
+        }
     };
     let text = String::from_utf8_lossy(&file.bytes).into_owned();
     let approved = parse(&path, &text)?;

@@ -84,10 +84,9 @@ impl Console {
         let _ = write!(stream, "{}", pipeline::defuse_text(question));
         let _ = stream.flush();
         let mut answer = String::new();
-        io::stdin()
-            .lock()
-            .read_line(&mut answer)
-            .map_err(|error| Failure::run(format!("cannot read the answer: {error}"), "try again"))?;
+        io::stdin().lock().read_line(&mut answer).map_err(|error| {
+            Failure::run(format!("cannot read the answer: {error}"), "try again")
+        })?;
         Ok(Some(answer))
     }
 

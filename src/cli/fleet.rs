@@ -27,25 +27,33 @@ pub(super) fn sign(
     let keyring = keyring(repository)?;
     let (listed, draft) = listed(repository)?;
     let mut entries = BTreeMap::new();
-    let mut groups: BTreeMap<Vec<String>, (Vec<Line>, Vec<String>)> = BTreeMap::new();
+    let mut changes: Vec<(String, Line)> = Vec::new();
     for tenant in repository.tenants() {
         let Some((version, digest, approved)) = digest_of(repository, &tenant)? else {
-            console.note(&format!("{tenant} has no baseline yet: connguard baseline propose {tenant}"));
+            console.note(&format!(
+                "{tenant} has no baseline yet: connguard baseline propose {tenant}"
+            ));
             continue;
         };
         entries.insert(tenant.clone(), Entry { version, digest });
         // A draft is reviewed by each of its signers; what was in force before needs no second look.
-        if !draft && listed.get(&tenant).is_some_and(|entry| entry.digest == digest) {
+        if !draft
+            && listed
+                .get(&tenant)
+                .is_some_and(|entry| entry.digest == digest)
+        {
             continue;
         }
         let path = crate::baseline::path(&tenant);
         let before = version_before(repository, &path, &approved, console)?;
         let lines = of_baseline(before.as_ref(), &approved).lines;
-        let key = lines.iter().map(|line| format!("{} {}", line.subject, line.words)).collect();
-        groups.entry(key).or_insert_with(|| (lines, Vec::new())).1.push(tenant);
+        changes.extend(lines.into_iter().map(|line| (tenant.clone(), line)));
     }
     if entries.is_empty() {
-        return Err(Failure::run("there is no baseline to sign", "connguard baseline propose --all writes them"));
+        return Err(Failure::run(
+            "there is no baseline to sign",
+            "connguard baseline propose --all writes them",
+        ));
     }
     if entries != listed {
         write(repository, &entries, now)?;
@@ -56,27 +64,36 @@ pub(super) fn sign(
     let task = Task {
         folder: &repository.folder,
         path,
-        duties: entries.keys().map(|tenant| Duty::Baseline(tenant)).collect(),
+        duties: entries
+            .keys()
+            .map(|tenant| Duty::Baseline(tenant))
+            .collect(),
         keyrings: vec![&keyring],
         now,
     };
     let title = format!("{path}: {} baselines", entries.len());
-    sign::sign(&task, arguments, &title, &grouped(groups), console)
+    sign::sign(&task, arguments, &title, &grouped(changes), console)
 }
 
-/// One block of lines for all tenants whose baselines change in the same way.
-fn grouped(groups: BTreeMap<Vec<String>, (Vec<Line>, Vec<String>)>) -> Review {
-    let mut review = Review::default();
-    for (lines, tenants) in groups.into_values() {
-        let whom = crate::finding::shorten(&tenants);
-        for line in lines {
-            review.lines.push(Line {
-                subject: format!("{whom}: {}", line.subject),
-                ..line
-            });
-        }
+/// Each change once, with all tenants whose baselines make it: a thousand times the same is one thing to read.
+fn grouped(changes: Vec<(String, Line)>) -> Review {
+    let mut groups: BTreeMap<(String, String), (Line, Vec<String>)> = BTreeMap::new();
+    for (tenant, line) in changes {
+        let key = (line.subject.clone(), line.words.clone());
+        groups
+            .entry(key)
+            .or_insert_with(|| (line, Vec::new()))
+            .1
+            .push(tenant);
     }
-    review
+    let mut review = Review::default();
+    for (line, tenants) in groups.into_values() {
+        review.lines.push(Line {
+            subject: format!("{}: {}", crate::finding::shorten(&tenants), line.subject),
+            ..line
+        });
+    }
+    review.sorted()
 }
 
 /// What the manifest lists now, and whether it is a draft that some have signed and not enough.
@@ -91,7 +108,9 @@ fn listed(repository: &Repository) -> Result<(BTreeMap<String, Entry>, bool), Fa
     let counts = repository.trust.as_ref().is_ok_and(|trust| {
         let file = SignedFile::load(&repository.folder, manifest::PATH);
         let all = |file: &SignedFile| {
-            entries.keys().all(|tenant| trust.verify(Duty::Baseline(tenant), file).is_ok())
+            entries
+                .keys()
+                .all(|tenant| trust.verify(Duty::Baseline(tenant), file).is_ok())
         };
         file.is_ok_and(|file| all(&file))
     });
@@ -132,7 +151,11 @@ fn write(
         next.lines()
     );
     for (tenant, entry) in entries {
-        let _ = writeln!(text, "  {tenant}: {{ version: {}, digest: {} }}", entry.version, entry.digest);
+        let _ = writeln!(
+            text,
+            "  {tenant}: {{ version: {}, digest: {} }}",
+            entry.version, entry.digest
+        );
     }
     files::write(&repository.folder, manifest::PATH, text.as_bytes())
         .and_then(|()| files::remove_signatures(&repository.folder, manifest::PATH))

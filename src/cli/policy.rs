@@ -9,8 +9,8 @@ use crate::document::{Problem, Problems, Source};
 use crate::finding::Severity;
 use crate::hostile_text::visible;
 use crate::policy::document::Document;
-use crate::policy::{PATH, catalogue};
 use crate::policy::rule::Rule;
+use crate::policy::{PATH, catalogue};
 use crate::policy::{Policy, Rules};
 use crate::proposal::policy::next_policy;
 use crate::proposal::{Next, ProposalError};
@@ -69,27 +69,40 @@ pub(super) fn parse(text: &str) -> Result<Document, Failure> {
 
 fn text_of_policy(repository: &Repository) -> Result<String, Failure> {
     baseline::text_of(repository, PATH)?.ok_or_else(|| {
-        Failure::run(format!("{PATH} is missing"), "connguard trust init writes a first one")
+        Failure::run(
+            format!("{PATH} is missing"),
+            "connguard trust init writes a first one",
+        )
     })
 }
 
 /// The version before a policy, where git has it.
-fn before(repository: &Repository, document: &Document, console: &Console) -> Result<Option<Document>, Failure> {
+fn before(
+    repository: &Repository,
+    document: &Document,
+    console: &Console,
+) -> Result<Option<Document>, Failure> {
     previous::with_digest(&repository.folder, PATH, document.header.previous, console)
         .map(|text| parse(&text))
         .transpose()
 }
 
-fn propose(common: &Common, expires: Option<Timestamp>, trust: &TrustArgs, console: &Console) -> Outcome {
+fn propose(
+    common: &Common,
+    expires: Option<Timestamp>,
+    trust: &TrustArgs,
+    console: &Console,
+) -> Outcome {
     let repository = Repository::needed(common, trust, console)?;
     let now = trust.now();
     let text = text_of_policy(&repository)?;
     let rules = rule_files(&repository.folder)?
         .into_iter()
         .map(|name| {
-            let bytes = files::read(&repository.folder, &format!("policies/{name}")).map_err(|error| {
-                Failure::run(error.to_string(), "restore the rule file, or take it away")
-            })?;
+            let bytes =
+                files::read(&repository.folder, &format!("policies/{name}")).map_err(|error| {
+                    Failure::run(error.to_string(), "restore the rule file, or take it away")
+                })?;
             Ok((name, Digest::of(&bytes)))
         })
         .collect::<Result<BTreeMap<String, Digest>, Failure>>()?;
@@ -110,16 +123,28 @@ fn propose(common: &Common, expires: Option<Timestamp>, trust: &TrustArgs, conso
     files::write(&repository.folder, PATH, proposed.as_bytes())
         .and_then(|()| files::remove_signatures(&repository.folder, PATH))
         .map_err(|error| Failure::run(error.to_string(), "check the folder and its permissions"))?;
-    console.note(&format!("wrote {PATH}; it counts for nothing until it is signed"));
+    console.note(&format!(
+        "wrote {PATH}; it counts for nothing until it is signed"
+    ));
     let old = before(&repository, &document, console)?;
-    console.text(&review::render(&title(old.as_ref(), &document), &of_policy(old.as_ref(), &document)))?;
+    console.text(&review::render(
+        &title(old.as_ref(), &document),
+        &of_policy(old.as_ref(), &document),
+    ))?;
     Ok(0)
 }
 
 /// Version of the next policy, and digest of the one it follows: the one in force, or the one committed last.
-fn follows(repository: &Repository, text: &str, console: &Console) -> Result<(u64, Option<Digest>), Failure> {
+fn follows(
+    repository: &Repository,
+    text: &str,
+    console: &Console,
+) -> Result<(u64, Option<Digest>), Failure> {
     let after = |text: &str| -> Result<(u64, Option<Digest>), Failure> {
-        Ok((header_of(text)?.version + 1, Some(Digest::of(text.as_bytes()))))
+        Ok((
+            header_of(text)?.version + 1,
+            Some(Digest::of(text.as_bytes())),
+        ))
     };
     if signatures_count(repository) {
         return after(text);
@@ -148,12 +173,20 @@ fn header_of(text: &str) -> Result<Header, Failure> {
 
 fn title(old: Option<&Document>, new: &Document) -> String {
     match old {
-        Some(old) => format!("{PATH} version {} against version {}:", new.header.version, old.header.version),
+        Some(old) => format!(
+            "{PATH} version {} against version {}:",
+            new.header.version, old.header.version
+        ),
         None => format!("{PATH} version {}:", new.header.version),
     }
 }
 
-fn sign_policy(common: &Common, arguments: &SignArgs, trust: &TrustArgs, console: &Console) -> Outcome {
+fn sign_policy(
+    common: &Common,
+    arguments: &SignArgs,
+    trust: &TrustArgs,
+    console: &Console,
+) -> Outcome {
     let repository = Repository::needed(common, trust, console)?;
     let document = parse(&text_of_policy(&repository)?)?;
     let old = before(&repository, &document, console)?;
@@ -165,7 +198,13 @@ fn sign_policy(common: &Common, arguments: &SignArgs, trust: &TrustArgs, console
         keyrings: vec![&keyring],
         now: trust.now(),
     };
-    sign::sign(&task, arguments, &title(old.as_ref(), &document), &of_policy(old.as_ref(), &document), console)
+    sign::sign(
+        &task,
+        arguments,
+        &title(old.as_ref(), &document),
+        &of_policy(old.as_ref(), &document),
+        console,
+    )
 }
 
 fn list(common: &Common, console: &Console) -> Outcome {

@@ -101,7 +101,12 @@ impl Repository {
             .verified_policy()
             .into_iter()
             .flat_map(|policy| policy.document.tenants.keys());
-        self.config.tenants.keys().chain(demanded).cloned().collect()
+        self.config
+            .tenants
+            .keys()
+            .chain(demanded)
+            .cloned()
+            .collect()
     }
 
     /// What was verified here so far: the roots, the policy and the manifest.

@@ -91,7 +91,10 @@ pub(super) fn keys(named: Option<&Path>, console: &Console) -> Result<Vec<Found>
     if let Some(home) = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")) {
         for path in usual_keys(Path::new(&home)) {
             match KeyFile::read(&path) {
-                Ok(file) if found.iter().any(|earlier| earlier.public_key() == file.public_key()) => {}
+                Ok(file)
+                    if found
+                        .iter()
+                        .any(|earlier| earlier.public_key() == file.public_key()) => {}
                 Ok(file) => found.push(Found::File(path, file)),
                 Err(error) => console.detail(&error.to_string()),
             }
@@ -162,7 +165,11 @@ pub(super) fn sign(
         return Err(nobody(task, &keys, arguments));
     };
     console.text(&super::review::render(title, review))?;
-    if !confirmed(&format!("Sign {} as {principal}?", task.path), arguments.yes, console)? {
+    if !confirmed(
+        &format!("Sign {} as {principal}?", task.path),
+        arguments.yes,
+        console,
+    )? {
         return Ok(3);
     }
     let signature = match make(task, found, principal, console)? {
@@ -174,18 +181,16 @@ pub(super) fn sign(
         }
     };
     let path = format!("{}/{principal}.sig", files::signature_folder(task.path));
-    files::write(task.folder, &path, signature.as_bytes()).map_err(|error| {
-        Failure::run(error.to_string(), "check the folder and its permissions")
-    })?;
+    files::write(task.folder, &path, signature.as_bytes())
+        .map_err(|error| Failure::run(error.to_string(), "check the folder and its permissions"))?;
     console.note(&format!("signed {} as {principal}: {path}", task.path));
     said(task, console)
 }
 
 /// What is still missing after a signature.
 fn said(task: &Task<'_>, console: &Console) -> Outcome {
-    let file = SignedFile::load(task.folder, task.path).map_err(|error| {
-        Failure::run(error.to_string(), "check the folder and its permissions")
-    })?;
+    let file = SignedFile::load(task.folder, task.path)
+        .map_err(|error| Failure::run(error.to_string(), "check the folder and its permissions"))?;
     for keyring in &task.keyrings {
         let refused = task
             .duties
@@ -210,28 +215,39 @@ enum Made {
     Elsewhere(String),
 }
 
-fn make(task: &Task<'_>, found: &Found, principal: &str, console: &Console) -> Result<Made, Failure> {
+fn make(
+    task: &Task<'_>,
+    found: &Found,
+    principal: &str,
+    console: &Console,
+) -> Result<Made, Failure> {
     let key = match found {
         Found::Agent(agent, identity) => {
             SigningKey::Agent(agent.clone(), Box::new(identity.key.clone()))
         }
         Found::File(path, KeyFile::Public(_)) => {
-            return Ok(Made::Elsewhere(by_hand(task, &path.display().to_string(), principal)));
+            return Ok(Made::Elsewhere(by_hand(
+                task,
+                &path.display().to_string(),
+                principal,
+            )));
         }
         // RSA keys in files are left to OpenSSH: signing with them needs more arithmetic than is worth carrying.
         Found::File(path, _) if found.public_key().is_rsa() => {
-            return Ok(Made::Elsewhere(by_hand(task, &path.display().to_string(), principal)));
+            return Ok(Made::Elsewhere(by_hand(
+                task,
+                &path.display().to_string(),
+                principal,
+            )));
         }
         Found::File(_, KeyFile::Open(key)) => SigningKey::File(key.clone()),
         Found::File(path, KeyFile::Locked(key)) => {
-            let passphrase = console
-                .passphrase(&format!("Passphrase of {}: ", path.display()))?;
+            let passphrase = console.passphrase(&format!("Passphrase of {}: ", path.display()))?;
             SigningKey::unlock(key, &passphrase).map_err(|error| unusable(&error))?
         }
     };
-    let file = files::read(task.folder, task.path).map_err(|error| {
-        Failure::run(error.to_string(), "write the document first")
-    })?;
+    let file = files::read(task.folder, task.path)
+        .map_err(|error| Failure::run(error.to_string(), "write the document first"))?;
     key.sign(task.duty().namespace(), &file)
         .map(Made::Signature)
         .map_err(|error| unusable(&error))
@@ -293,7 +309,9 @@ pub(super) fn confirmed(question: &str, yes: bool, console: &Console) -> Result<
             Ok(agreed)
         }
         None => {
-            console.note("nothing was signed: there is no terminal to ask on, and --yes was not given");
+            console.note(
+                "nothing was signed: there is no terminal to ask on, and --yes was not given",
+            );
             Ok(false)
         }
     }

@@ -170,7 +170,11 @@ pub(super) fn show(list: &[Status], shown: Shown, console: &Console) -> Outcome 
         Shown::Human => console.text(&human(list))?,
         Shown::Json => json(list, console)?,
     }
-    Ok(if list.iter().all(|status| status.verified) { 0 } else { 3 })
+    Ok(if list.iter().all(|status| status.verified) {
+        0
+    } else {
+        3
+    })
 }
 
 fn json(list: &[Status], console: &Console) -> Result<(), Failure> {
@@ -198,10 +202,19 @@ fn human(list: &[Status]) -> String {
             let _ = writeln!(text, "  signed by {}", visible(&person(who)));
         }
         for why in &status.rejected {
-            let _ = writeln!(text, "  {} does not count: {}", visible(&why.path), visible(&why.reason));
+            let _ = writeln!(
+                text,
+                "  {} does not count: {}",
+                visible(&why.path),
+                visible(&why.reason)
+            );
         }
         if !status.could_sign.is_empty() {
-            let _ = writeln!(text, "  could sign: {}", visible(&status.could_sign.join(", ")));
+            let _ = writeln!(
+                text,
+                "  could sign: {}",
+                visible(&status.could_sign.join(", "))
+            );
         }
         if let (Some(threshold), Some(expires)) = (status.threshold, status.expires) {
             let way = status

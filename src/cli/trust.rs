@@ -18,7 +18,7 @@ use crate::snapshot::Organization;
 use crate::tenant::is_tenant_name;
 use crate::trust::allowed_signers::{self, is_principal};
 use crate::trust::chain::{FOLDER, folder_of};
-use crate::trust::{Duty, Keyring, Refusal, SignedFile, Sightings, Trust, files, manifest, root};
+use crate::trust::{Duty, Keyring, Refusal, Sightings, SignedFile, Trust, files, manifest, root};
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use ssh_key::PublicKey;
@@ -119,7 +119,9 @@ fn parse_person(text: &str) -> Result<(String, PathBuf), String> {
         .rsplit_once('=')
         .ok_or_else(|| "write NAME=FILE.pub, such as alice@contoso.com=alice.pub".to_owned())?;
     if !is_principal(name) {
-        return Err(format!("{name:?} cannot name a signer: write it in ASCII, without spaces or patterns"));
+        return Err(format!(
+            "{name:?} cannot name a signer: write it in ASCII, without spaces or patterns"
+        ));
     }
     Ok((name.to_owned(), PathBuf::from(file)))
 }
@@ -144,7 +146,10 @@ fn unwritable(error: &files::FileError) -> Failure {
 /// A person with the public key of a file.
 fn person((name, file): &(String, PathBuf)) -> Result<Person, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::run(format!("cannot read {}: {error}", file.display()), "name the .pub file of an OpenSSH key")
+        Failure::run(
+            format!("cannot read {}: {error}", file.display()),
+            "name the .pub file of an OpenSSH key",
+        )
     })?;
     let key = PublicKey::from_openssh(text.trim()).map_err(|error| {
         Failure::run(
@@ -163,7 +168,12 @@ fn line_of(mut key: PublicKey) -> Result<String, Failure> {
     key.set_comment("");
     key.to_openssh()
         .map(|line| line.trim().to_owned())
-        .map_err(|error| Failure::run(format!("the public key cannot be written: {error}"), "choose another key"))
+        .map_err(|error| {
+            Failure::run(
+                format!("the public key cannot be written: {error}"),
+                "choose another key",
+            )
+        })
 }
 
 /// The one key at hand, and the name it signs under.
@@ -186,11 +196,17 @@ fn me(arguments: &InitArgs, console: &Console) -> Result<Person, Failure> {
         }
     };
     let comment = found.comment();
-    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("USERNAME"))
+        .unwrap_or_default();
     let name = [arguments.name.clone().unwrap_or_default(), comment, user]
         .into_iter()
         .find(|name| is_principal(name))
-        .ok_or_else(|| Failure::Usage("say with --as under which name you sign, such as alice@contoso.com".to_owned()))?;
+        .ok_or_else(|| {
+            Failure::Usage(
+                "say with --as under which name you sign, such as alice@contoso.com".to_owned(),
+            )
+        })?;
     Ok(Person {
         name,
         key: line_of(PublicKey::from(found.public_key().clone()))?,
@@ -213,13 +229,18 @@ fn init(common: &Common, arguments: &InitArgs, console: &Console) -> Outcome {
             ));
         }
     }
-    let mut people: Vec<Person> = arguments.signer.iter().map(person).collect::<Result<_, _>>()?;
+    let mut people: Vec<Person> = arguments
+        .signer
+        .iter()
+        .map(person)
+        .collect::<Result<_, _>>()?;
     if arguments.me {
         people.push(me(arguments, console)?);
     }
     if people.is_empty() {
         return Err(Failure::Usage(
-            "say who may sign: --me for you alone, or --signer NAME=FILE.pub for each person".to_owned(),
+            "say who may sign: --me for you alone, or --signer NAME=FILE.pub for each person"
+                .to_owned(),
         ));
     }
     let names: BTreeSet<&String> = people.iter().map(|person| &person.name).collect();
@@ -233,11 +254,19 @@ fn init(common: &Common, arguments: &InitArgs, console: &Console) -> Outcome {
     let signers = first_signers(&people);
     let root = first_root(&people, threshold, &signers, &first);
     // Checked before anything is written.
-    root::Root::parse(Source { path: root::PATH, text: &root })?;
-    allowed_signers::AllowedSigners::parse(Source { path: &signers_path(), text: &signers })?;
+    root::Root::parse(Source {
+        path: root::PATH,
+        text: &root,
+    })?;
+    allowed_signers::AllowedSigners::parse(Source {
+        path: &signers_path(),
+        text: &signers,
+    })?;
     let (config, tenants) = tenants(&folder, configured.as_deref(), &arguments.from)?;
     let mut wrote = vec![root::PATH.to_owned(), signers_path()];
-    let write = |path: &str, text: &str| files::write(&folder, path, text.as_bytes()).map_err(|error| unwritable(&error));
+    let write = |path: &str, text: &str| {
+        files::write(&folder, path, text.as_bytes()).map_err(|error| unwritable(&error))
+    };
     if let Some(config) = config {
         write(config::FILE_NAME, &config)?;
         wrote.push(config::FILE_NAME.to_owned());
@@ -272,14 +301,21 @@ fn tenants(
     }
     let mut exports: Vec<PathBuf> = from.to_vec();
     if exports.is_empty() {
-        let entries = std::fs::read_dir(folder.join("exports")).into_iter().flatten();
+        let entries = std::fs::read_dir(folder.join("exports"))
+            .into_iter()
+            .flatten();
         exports = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "json")
+            })
             .collect();
         exports.sort();
     }
-    let mut text = String::from("# Where each tenant is read from.\napiVersion: connguard/v1\nkind: Config\ntenants:\n");
+    let mut text = String::from(
+        "# Where each tenant is read from.\napiVersion: connguard/v1\nkind: Config\ntenants:\n",
+    );
     let mut names = BTreeSet::new();
     for path in &exports {
         let (name, organization) = tenant_of(path)?;
@@ -287,7 +323,14 @@ fn tenants(
             .canonicalize()
             .ok()
             .zip(folder.canonicalize().ok())
-            .and_then(|(path, folder)| Some(path.strip_prefix(folder).ok()?.to_string_lossy().replace('\\', "/")))
+            .and_then(|(path, folder)| {
+                Some(
+                    path.strip_prefix(folder)
+                        .ok()?
+                        .to_string_lossy()
+                        .replace('\\', "/"),
+                )
+            })
             .ok_or_else(|| {
                 Failure::run(
                     format!("{} lies outside the audit repository", path.display()),
@@ -321,7 +364,11 @@ fn tenant_of(path: &Path) -> Result<(String, Organization), Failure> {
             "export with the script from `connguard fetch --script`, or write connguard.yaml by hand",
         ));
     }
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     let name = if is_tenant_name(&stem) {
         stem
     } else {
@@ -354,11 +401,19 @@ fn attributes(folder: &Path) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// Signs root and policy where the caller's key is one of those that may.
-fn sign_both(folder: &Path, arguments: &InitArgs, now: Timestamp, console: &Console) -> Result<bool, Failure> {
-    let keyring = Keyring::load(folder, FOLDER).map_err(|refusal| Failure::run(refusal.to_string(), refusal.help()))?;
+/// Signs root and policy where the caller's key is one of those that may; says whether that is enough.
+fn sign_both(
+    folder: &Path,
+    arguments: &InitArgs,
+    now: Timestamp,
+    console: &Console,
+) -> Result<bool, Failure> {
+    let keyring = Keyring::load(folder, FOLDER)
+        .map_err(|refusal| Failure::run(refusal.to_string(), refusal.help()))?;
     let keys = sign::keys(arguments.key.as_deref(), console)?;
-    let mine = keys.iter().any(|found| keyring.signers.of_key(found.public_key()).is_some());
+    let mine = keys
+        .iter()
+        .any(|found| keyring.signers.of_key(found.public_key()).is_some());
     if !mine {
         return Ok(false);
     }
@@ -374,17 +429,43 @@ fn sign_both(folder: &Path, arguments: &InitArgs, now: Timestamp, console: &Cons
         keyrings: vec![&keyring],
         now,
     };
-    let by_root = sign::sign(&task(root::PATH, Duty::Root), &sign_arguments, "trust/root.yaml version 1, the first:", &of_root(None, &keyring), console)?;
+    sign::sign(
+        &task(root::PATH, Duty::Root),
+        &sign_arguments,
+        "trust/root.yaml version 1, the first:",
+        &of_root(None, &keyring),
+        console,
+    )?;
     let text = std::fs::read_to_string(folder.join(crate::policy::PATH)).unwrap_or_default();
     let policy = policy::parse(&text)?;
-    let by_policy = sign::sign(&task(crate::policy::PATH, Duty::Policy), &sign_arguments, "policies/policy.yaml version 1, the first:", &of_policy(None, &policy), console)?;
-    Ok(by_root == 0 && by_policy == 0)
+    sign::sign(
+        &task(crate::policy::PATH, Duty::Policy),
+        &sign_arguments,
+        "policies/policy.yaml version 1, the first:",
+        &of_policy(None, &policy),
+        console,
+    )?;
+    Ok([
+        (root::PATH, Duty::Root),
+        (crate::policy::PATH, Duty::Policy),
+    ]
+    .into_iter()
+    .all(|(path, duty)| {
+        SignedFile::load(folder, path).is_ok_and(|file| keyring.verify(duty, &file, now).is_ok())
+    }))
 }
 
 /// Remembers the root that its maker has just seen, and says how to go on.
-fn finish(folder: &Path, arguments: &InitArgs, root: &str, signed: bool, console: &Console) -> Outcome {
+fn finish(
+    folder: &Path,
+    arguments: &InitArgs,
+    root: &str,
+    signed: bool,
+    console: &Console,
+) -> Outcome {
     let digest = Digest::of(root.as_bytes());
-    if let Some(state) = State::open(arguments.trust.state.as_deref())? {
+    // One that others have yet to sign may still be changed.
+    if let Some(state) = State::open(arguments.trust.state.as_deref())?.filter(|_| signed) {
         let run = Sightings {
             repository: super::repository::name_of(folder),
             roots: vec![(1, digest)],
@@ -425,11 +506,21 @@ fn sign(common: &Common, arguments: &TrustSignArgs, console: &Console) -> Outcom
     sign_root(&repository, &arguments.sign, arguments.trust.now(), console)
 }
 
-fn sign_root(repository: &Repository, arguments: &SignArgs, now: Timestamp, console: &Console) -> Outcome {
+fn sign_root(
+    repository: &Repository,
+    arguments: &SignArgs,
+    now: Timestamp,
+    console: &Console,
+) -> Outcome {
     let current = keyring(repository)?;
     let before = root_before(repository, &current)?;
     let title = match &before {
-        Some(before) => format!("{} version {} against version {}:", root::PATH, current.root.header.version, before.root.header.version),
+        Some(before) => format!(
+            "{} version {} against version {}:",
+            root::PATH,
+            current.root.header.version,
+            before.root.header.version
+        ),
         None => format!("{} version 1, the first:", root::PATH),
     };
     let task = Task {
@@ -440,7 +531,13 @@ fn sign_root(repository: &Repository, arguments: &SignArgs, now: Timestamp, cons
         keyrings: before.iter().chain([&current]).collect(),
         now,
     };
-    sign::sign(&task, arguments, &title, &of_root(before.as_ref(), &current), console)
+    sign::sign(
+        &task,
+        arguments,
+        &title,
+        &of_root(before.as_ref(), &current),
+        console,
+    )
 }
 
 fn verify(common: &Common, arguments: &TrustVerifyArgs, console: &Console) -> Outcome {
@@ -448,32 +545,72 @@ fn verify(common: &Common, arguments: &TrustVerifyArgs, console: &Console) -> Ou
     let now = arguments.trust.now();
     let trust = match &repository.trust {
         Ok(trust) => trust,
-        Err(refusal) => return status::show(&[Status::refused(root::PATH, "root", refusal)], arguments.format, console),
+        Err(refusal) => {
+            return status::show(
+                &[Status::refused(root::PATH, "root", refusal)],
+                arguments.format,
+                console,
+            );
+        }
     };
     let mut list = Vec::new();
-    let mut file = |path: &str, duty: Duty<'_>, header: &crate::trust::Header, digest: Digest, rollback| {
-        let threshold = trust.root().grant(duty).map_or(0, |grant| grant.threshold);
-        let status = SignedFile::load(&repository.folder, path)
-            .map_err(Refusal::from)
-            .and_then(|file| trust.verify(duty, &file));
-        list.push(match status {
-            Ok(signers) => Status::verified(path, duty.role(), header, digest, (&signers, threshold), rollback, now),
-            Err(refusal) => Status::refused(path, duty.role(), &refusal),
-        });
-    };
-    file(root::PATH, Duty::Root, &trust.root().header, trust.digest(), trust.rollback());
+    let mut file =
+        |path: &str, duty: Duty<'_>, header: &crate::trust::Header, digest: Digest, rollback| {
+            let threshold = trust.root().grant(duty).map_or(0, |grant| grant.threshold);
+            let status = SignedFile::load(&repository.folder, path)
+                .map_err(Refusal::from)
+                .and_then(|file| trust.verify(duty, &file));
+            list.push(match status {
+                Ok(signers) => Status::verified(
+                    path,
+                    duty.role(),
+                    header,
+                    digest,
+                    (&signers, threshold),
+                    rollback,
+                    now,
+                ),
+                Err(refusal) => Status::refused(path, duty.role(), &refusal),
+            });
+        };
+    file(
+        root::PATH,
+        Duty::Root,
+        &trust.root().header,
+        trust.digest(),
+        trust.rollback(),
+    );
     if let Some(policy) = repository.verified_policy() {
-        file(crate::policy::PATH, Duty::Policy, &policy.document.header, policy.digest, policy.rollback);
+        file(
+            crate::policy::PATH,
+            Duty::Policy,
+            &policy.document.header,
+            policy.digest,
+            policy.rollback,
+        );
     }
     if let Ok(Some(manifest)) = trust.manifest() {
         for tenant in manifest.entries.keys().take(1) {
-            file(manifest::PATH, Duty::Baseline(tenant), &manifest.header, manifest.digest, manifest.rollback);
+            file(
+                manifest::PATH,
+                Duty::Baseline(tenant),
+                &manifest.header,
+                manifest.digest,
+                manifest.rollback,
+            );
         }
     }
     if let Some(Err(error)) = &repository.policy {
         list.push(match error {
-            crate::policy::PolicyError::Refused(refusal) => Status::refused(crate::policy::PATH, "policy", refusal),
-            error => Status::broken(crate::policy::PATH, "policy", error.to_string(), error.help()),
+            crate::policy::PolicyError::Refused(refusal) => {
+                Status::refused(crate::policy::PATH, "policy", refusal)
+            }
+            error => Status::broken(
+                crate::policy::PATH,
+                "policy",
+                error.to_string(),
+                error.help(),
+            ),
         });
     }
     if let Err(refusal) = trust.manifest() {
@@ -493,7 +630,10 @@ fn verify(common: &Common, arguments: &TrustVerifyArgs, console: &Console) -> Ou
 fn rotate(common: &Common, arguments: &RotateArgs, console: &Console) -> Outcome {
     let repository = Repository::needed(common, &arguments.trust, console)?;
     let now = arguments.trust.now();
-    let trust = repository.trust.as_ref().map_err(|refusal| Failure::run(refusal.to_string(), refusal.help()))?;
+    let trust = repository
+        .trust
+        .as_ref()
+        .map_err(|refusal| Failure::run(refusal.to_string(), refusal.help()))?;
     let rotation = Rotation {
         add: arguments.add.iter().map(person).collect::<Result<_, _>>()?,
         remove: arguments.remove.clone(),
@@ -503,7 +643,8 @@ fn rotate(common: &Common, arguments: &RotateArgs, console: &Console) -> Outcome
     strangers(trust, &rotation)?;
     let current = trust.root();
     let read = |path: &str| -> Result<String, Failure> {
-        text_of(&repository, path)?.ok_or_else(|| Failure::run(format!("{path} is missing"), "restore it"))
+        text_of(&repository, path)?
+            .ok_or_else(|| Failure::run(format!("{path} is missing"), "restore it"))
     };
     let signers = next_signers(&read(&signers_path())?, &rotation, now);
     let next = Next {
@@ -512,11 +653,16 @@ fn rotate(common: &Common, arguments: &RotateArgs, console: &Console) -> Outcome
         issued: seconds(now),
         expires: arguments.expires.unwrap_or_else(|| seconds(now + LIFE)),
     };
-    let root = next_root(&read(root::PATH)?, &rotation, &signers, &next).map_err(|error| match error {
-        ProposalError::Malformed(problems) => Failure::Problems(problems),
-        error => Failure::run(format!("the next root cannot be made: {error}"), "edit trust/root.yaml by hand, raise its version and name the one before"),
-    })?;
-    let new = Keyring::of_texts(&root, &signers).map_err(|refusal| Failure::run(refusal.to_string(), refusal.help()))?;
+    let root =
+        next_root(&read(root::PATH)?, &rotation, &signers, &next).map_err(|error| match error {
+            ProposalError::Malformed(problems) => Failure::Problems(problems),
+            error => Failure::run(
+                format!("the next root cannot be made: {error}"),
+                "edit trust/root.yaml by hand, raise its version and name the one before",
+            ),
+        })?;
+    let new = Keyring::of_texts(&root, &signers)
+        .map_err(|refusal| Failure::run(refusal.to_string(), refusal.help()))?;
     let gaps = gaps(&repository, trust, &new);
     for gap in &gaps {
         console.note(gap);
@@ -526,7 +672,9 @@ fn rotate(common: &Common, arguments: &RotateArgs, console: &Console) -> Outcome
         return Ok(3);
     }
     keep_whole(&repository.folder, current.header.version)?;
-    let write = |path: &str, text: &str| files::write(&repository.folder, path, text.as_bytes()).map_err(|error| unwritable(&error));
+    let write = |path: &str, text: &str| {
+        files::write(&repository.folder, path, text.as_bytes()).map_err(|error| unwritable(&error))
+    };
     write(&signers_path(), &signers)?;
     write(root::PATH, &root)?;
     files::remove_signatures(&repository.folder, root::PATH).map_err(|error| unwritable(&error))?;
@@ -538,8 +686,16 @@ fn rotate(common: &Common, arguments: &RotateArgs, console: &Console) -> Outcome
         folder_of(current.header.version)
     ));
     if arguments.no_sign {
-        let title = format!("{} version {} against version {}:", root::PATH, next.version, current.header.version);
-        console.text(&review::render(&title, &of_root(Some(trust.keyring()), &new)))?;
+        let title = format!(
+            "{} version {} against version {}:",
+            root::PATH,
+            next.version,
+            current.header.version
+        );
+        console.text(&review::render(
+            &title,
+            &of_root(Some(trust.keyring()), &new),
+        ))?;
         return Ok(0);
     }
     sign_root(&repository, &arguments.sign, now, console)
@@ -550,7 +706,9 @@ fn strangers(trust: &Trust, rotation: &Rotation) -> Result<(), Failure> {
     let leaving = rotation.remove.iter().chain(&rotation.retire);
     for name in leaving {
         if trust.keyring().signers.of_principal(name).next().is_none() {
-            return Err(Failure::Usage(format!("{name:?} has no key in trust/allowed_signers")));
+            return Err(Failure::Usage(format!(
+                "{name:?} has no key in trust/allowed_signers"
+            )));
         }
     }
     Ok(())

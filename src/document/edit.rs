@@ -40,8 +40,13 @@ pub fn scalar(text: &str) -> String {
 
 /// Whether a plain scalar is this text in block and in flow, for our reader and for those of YAML 1.1.
 fn reads_as_itself(text: &str) -> bool {
-    let old_words = ["yes", "no", "on", "off", "y", "n", "true", "false", "null", "~"];
-    let first = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '/');
+    let old_words = [
+        "yes", "no", "on", "off", "y", "n", "true", "false", "null", "~",
+    ];
+    let first = text
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphanumeric() || c == '/');
     let plain = text
         .chars()
         .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-' | '/' | '@' | '+' | ':'));
@@ -100,7 +105,8 @@ impl Edits {
     /// The changed text; `None` where two changes are about the same bytes.
     pub fn apply(mut self, text: &str) -> Option<String> {
         // Stable: insertions at one place stay in the order in which they were made.
-        self.changes.sort_by_key(|(range, _)| (range.start, range.end));
+        self.changes
+            .sort_by_key(|(range, _)| (range.start, range.end));
         let mut changed = String::with_capacity(text.len() + 256);
         let mut done = 0;
         for (range, new) in &self.changes {
@@ -166,12 +172,18 @@ impl<'t> Lines<'t> {
         if !matches!(node.content, Content::List(_) | Content::Map(_)) {
             return node.span.clone();
         }
-        let rest = self.text.get(node.span.start..block.end).unwrap_or_default();
+        let rest = self
+            .text
+            .get(node.span.start..block.end)
+            .unwrap_or_default();
         match closing(rest) {
             Some(length) => node.span.start..node.span.start + length,
             // Behind `key:`, up to the line end of the block's last line.
             None => {
-                let colon = self.text.get(key.span.end..).and_then(|rest| rest.find(':'));
+                let colon = self
+                    .text
+                    .get(key.span.end..)
+                    .and_then(|rest| rest.find(':'));
                 let start = key.span.end + colon.map_or(0, |colon| colon + 1);
                 let block = self.text.get(start..block.end).unwrap_or_default();
                 start..start + block.trim_end().len()
@@ -218,19 +230,52 @@ mod tests {
     #[test]
     fn scalars_are_read_as_the_text_they_were() {
         for text in [
-            "Relay 1", "no", "10", "1.5", "*", "a: b", "a #b", "", " x", "- a", "0x1f", "203.0.113.0/26",
-            "2001:db8::/32", "é", "\u{202e}x", "\u{e0041}", "a\"b\\c\nd\te", "2026-01-01", "{a}", "'", "key:", "a:b",
+            "Relay 1",
+            "no",
+            "10",
+            "1.5",
+            "*",
+            "a: b",
+            "a #b",
+            "",
+            " x",
+            "- a",
+            "0x1f",
+            "203.0.113.0/26",
+            "2001:db8::/32",
+            "é",
+            "\u{202e}x",
+            "\u{e0041}",
+            "a\"b\\c\nd\te",
+            "2026-01-01",
+            "{a}",
+            "'",
+            "key:",
+            "a:b",
         ] {
-            for whole in [format!("k: {}\n", scalar(text)), format!("k: [{}]\n", scalar(text))] {
-                let node = Node::parse(Source { path: "", text: &whole });
+            for whole in [
+                format!("k: {}\n", scalar(text)),
+                format!("k: [{}]\n", scalar(text)),
+            ] {
+                let node = Node::parse(Source {
+                    path: "",
+                    text: &whole,
+                });
                 let found = match node.map(|node| node.content) {
-                    Ok(Content::Map(entries)) => match entries.into_iter().next().map(|(_, node)| node.content) {
-                        Some(Content::List(items)) => items.into_iter().next().map(|node| node.content),
-                        other => other,
-                    },
+                    Ok(Content::Map(entries)) => {
+                        match entries.into_iter().next().map(|(_, node)| node.content) {
+                            Some(Content::List(items)) => {
+                                items.into_iter().next().map(|node| node.content)
+                            }
+                            other => other,
+                        }
+                    }
                     _ => None,
                 };
-                assert!(matches!(&found, Some(Content::Text(found)) if found == text), "{whole} {found:?}");
+                assert!(
+                    matches!(&found, Some(Content::Text(found)) if found == text),
+                    "{whole} {found:?}"
+                );
             }
             assert!(!scalar(text).chars().any(is_dangerous));
         }

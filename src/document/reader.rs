@@ -97,7 +97,12 @@ impl<'s> Reader<'s> {
     pub fn text(&self, node: &Node) -> Option<String> {
         match &node.content {
             Content::Text(text) if text.trim().is_empty() => {
-                self.expected(node, "a text", "fill it in")
+                self.wrong(
+                    node.span.clone(),
+                    "this is still to be filled in",
+                    "write a text, or take the whole entry out",
+                );
+                None
             }
             Content::Text(text) => Some(text.clone()),
             Content::Integer(_) | Content::Float(_) | Content::Boolean(_) => {

@@ -85,7 +85,10 @@ fn complete(snapshot: &Snapshot) -> Result<(), ProposalError> {
             gaps.push(format!("{:?} lacks {}", connector.name, unknown.join(", ")));
         }
         if let Some(malformed) = malformed(connector) {
-            gaps.push(format!("{:?} holds {malformed}, which no baseline can approve", connector.name));
+            gaps.push(format!(
+                "{:?} holds {malformed}, which no baseline can approve",
+                connector.name
+            ));
         }
     }
     if gaps.is_empty() {
@@ -146,7 +149,10 @@ fn connectors(request: &Request<'_>, list: &[&Connector]) -> String {
     if list.is_empty() {
         return "connectors: []\n".to_owned();
     }
-    let entries: String = list.iter().map(|connector| entry(request, connector, 2)).collect();
+    let entries: String = list
+        .iter()
+        .map(|connector| entry(request, connector, 2))
+        .collect();
     format!("connectors:\n{entries}")
 }
 
@@ -157,8 +163,14 @@ fn entry(request: &Request<'_>, connector: &Connector, indent: usize) -> String 
     if let Some(id) = connector.id() {
         text += &format!("{pad}  id: {id}\n");
     }
-    text += &format!("{pad}  owner: {}\n", edit::scalar(request.owner.unwrap_or_default()));
-    text += &format!("{pad}  reason: {}\n", edit::scalar(request.reason.unwrap_or_default()));
+    text += &format!(
+        "{pad}  owner: {}\n",
+        edit::scalar(request.owner.unwrap_or_default())
+    );
+    text += &format!(
+        "{pad}  reason: {}\n",
+        edit::scalar(request.reason.unwrap_or_default())
+    );
     text += &format!("{pad}  settings:\n");
     for property in Property::settings() {
         text += &setting_line(connector, property, indent + 4).unwrap_or_default();
@@ -198,7 +210,9 @@ fn field<'n>(node: &'n Node, name: &str) -> Option<(usize, &'n Key, &'n Node)> {
 
 /// Where the entry behind this one begins, or where the mapping ends.
 fn next_start(entries: &[(Key, Node)], index: usize, end: usize) -> usize {
-    entries.get(index + 1).map_or(end, |(key, _)| key.span.start)
+    entries
+        .get(index + 1)
+        .map_or(end, |(key, _)| key.span.start)
 }
 
 /// Changes the file as it is.
@@ -207,14 +221,18 @@ fn in_place(request: &Request<'_>, text: &str) -> Result<String, ProposalError> 
         path: request.path,
         text,
     };
-    let approved = Approved::parse(source)?;
+    let approved = Approved::parse(Source {
+        path: request.path,
+        text: &filled_in(text),
+    })?;
     let document = Node::parse(source).map_err(crate::document::Problems::from)?;
     let mut edits = Edits::default();
     next_header(&mut edits, text, &document, &request.next).map_err(ProposalError::NotInPlace)?;
     let not_in_place = |what: &str| ProposalError::NotInPlace(what.to_owned());
     let lines = Lines::of(text);
     let top = map(&document);
-    let (index, key, list) = field(&document, "connectors").ok_or_else(|| not_in_place("no connectors"))?;
+    let (index, key, list) =
+        field(&document, "connectors").ok_or_else(|| not_in_place("no connectors"))?;
     let block = lines.block(key.span.start, next_start(top, index, text.len()));
     edit_domains(request, &approved, &document, &mut edits, text, block.start);
     let pairs = pair(&approved.connectors, &request.snapshot.records);
@@ -222,7 +240,9 @@ fn in_place(request: &Request<'_>, text: &str) -> Result<String, ProposalError> 
     let Content::List(items) = &list.content else {
         return Err(not_in_place("`connectors` is no list"));
     };
-    let is_block = text.get(list.span.clone()).is_some_and(|text| !text.starts_with('['));
+    let is_block = text
+        .get(list.span.clone())
+        .is_some_and(|text| !text.starts_with('['));
     if items.is_empty() || !is_block {
         if !items.is_empty() {
             return Err(not_in_place("`connectors` is written in one line"));
@@ -239,9 +259,13 @@ fn in_place(request: &Request<'_>, text: &str) -> Result<String, ProposalError> 
                         .connectors
                         .iter()
                         .position(|approved| std::ptr::eq(approved, pairing.approved));
-                    let item = position.and_then(|position| items.get(position).map(|item| (position, item)));
-                    let (position, item) = item.ok_or_else(|| not_in_place("a connector is lost"))?;
-                    let end = items.get(position + 1).map_or(block.end, |item| item.span.start);
+                    let item = position
+                        .and_then(|position| items.get(position).map(|item| (position, item)));
+                    let (position, item) =
+                        item.ok_or_else(|| not_in_place("a connector is lost"))?;
+                    let end = items
+                        .get(position + 1)
+                        .map_or(block.end, |item| item.span.start);
                     edit_connector(item, pairing.approved, connector, &mut edits, text, end)
                         .map_err(ProposalError::NotInPlace)?;
                 }
@@ -251,7 +275,12 @@ fn in_place(request: &Request<'_>, text: &str) -> Result<String, ProposalError> 
             .connectors
             .iter()
             .enumerate()
-            .filter(|(_, connector)| pairs.missing.iter().any(|missing| std::ptr::eq(*missing, *connector)))
+            .filter(|(_, connector)| {
+                pairs
+                    .missing
+                    .iter()
+                    .any(|missing| std::ptr::eq(*missing, *connector))
+            })
             .map(|(index, _)| index)
             .collect();
         if gone.len() == items.len() {
@@ -259,12 +288,19 @@ fn in_place(request: &Request<'_>, text: &str) -> Result<String, ProposalError> 
         } else {
             for index in &gone {
                 if let Some(item) = items.get(*index) {
-                    let end = items.get(index + 1).map_or(block.end, |item| item.span.start);
+                    let end = items
+                        .get(index + 1)
+                        .map_or(block.end, |item| item.span.start);
                     edits.replace(lines.block(item.span.start, end), "");
                 }
             }
-            let indent = items.first().map_or(2, |item| lines.indent(item.span.start));
-            let entries: String = new.iter().map(|connector| entry(request, connector, indent)).collect();
+            let indent = items
+                .first()
+                .map_or(2, |item| lines.indent(item.span.start));
+            let entries: String = new
+                .iter()
+                .map(|connector| entry(request, connector, indent))
+                .collect();
             edits.replace(block.end..block.end, entries);
         }
     }
@@ -284,15 +320,24 @@ fn edit_domains(
     let Some(domains) = accepted_domains(request.snapshot) else {
         return;
     };
-    let now: BTreeSet<_> = request.snapshot.accepted_domains.iter().map(|accepted| &accepted.domain).collect();
-    let before: Option<BTreeSet<_>> = approved.accepted_domains.as_ref().map(|domains| domains.iter().collect());
+    let now: BTreeSet<_> = request
+        .snapshot
+        .accepted_domains
+        .iter()
+        .map(|accepted| &accepted.domain)
+        .collect();
+    let before: Option<BTreeSet<_>> = approved
+        .accepted_domains
+        .as_ref()
+        .map(|domains| domains.iter().collect());
     if before.as_ref() == Some(&now) {
         return;
     }
     let written = edit::list(&domains, 0);
     match field(document, "accepted_domains") {
         Some((index, key, node)) => {
-            let block = Lines::of(text).block(key.span.start, next_start(map(document), index, text.len()));
+            let block =
+                Lines::of(text).block(key.span.start, next_start(map(document), index, text.len()));
             edits.replace(Lines::of(text).value(key, node, &block), pad(&written));
         }
         None => edits.replace(
@@ -335,7 +380,10 @@ fn edit_connector(
             None => {
                 let line = lines.block(name_key.span.start, next_start(entries, name_index, end));
                 let column = name_key.place.1 - 1;
-                edits.replace(line.end..line.end, format!("{}id: {id}\n", " ".repeat(column)));
+                edits.replace(
+                    line.end..line.end,
+                    format!("{}id: {id}\n", " ".repeat(column)),
+                );
             }
         }
     }
@@ -354,8 +402,14 @@ fn edit_settings(
 ) -> Result<(), String> {
     let lines = Lines::of(text);
     let entries = map(settings);
-    if text.get(settings.span.clone()).is_some_and(|text| text.starts_with('{')) {
-        return Err(format!("the settings of {:?} stand in one line", approved.name));
+    if text
+        .get(settings.span.clone())
+        .is_some_and(|text| text.starts_with('{'))
+    {
+        return Err(format!(
+            "the settings of {:?} stand in one line",
+            approved.name
+        ));
     }
     let indent = entries.first().map_or(6, |(key, _)| key.place.1 - 1);
     for property in Property::settings() {
@@ -369,7 +423,9 @@ fn edit_settings(
                 let value = now.map_or(serde_json::Value::Null, |value| value.to_json());
                 let range = lines.value(key, node, &own);
                 let written = edit::value(&value, indent);
-                let follows_key = text.get(..range.start).is_some_and(|before| before.ends_with(':'));
+                let follows_key = text
+                    .get(..range.start)
+                    .is_some_and(|before| before.ends_with(':'));
                 edits.replace(range, if follows_key { pad(&written) } else { written });
             }
             None => {
@@ -392,16 +448,28 @@ fn with_acceptances(request: &Request<'_>, text: String) -> Result<String, Propo
         text: &filled_in(&text),
     });
     let own = parsed.map(|approved| approved.lists).unwrap_or_default();
-    let lists = request.lists.map_or_else(|| own.clone(), |shared| shared.replaced_by(&own));
+    let lists = request
+        .lists
+        .map_or_else(|| own.clone(), |shared| shared.replaced_by(&own));
     let accepted = request
         .existing
-        .and_then(|text| Approved::parse(Source { path: request.path, text }).ok())
+        .and_then(|text| {
+            Approved::parse(Source {
+                path: request.path,
+                text: &filled_in(text),
+            })
+            .ok()
+        })
         .map(|approved| approved.acceptances)
         .unwrap_or_default();
     let all: Vec<&Connector> = request.snapshot.connectors().collect();
     let mut entries = String::new();
     for connector in &all {
-        let others: Vec<&Connector> = all.iter().filter(|other| !std::ptr::eq(**other, *connector)).copied().collect();
+        let others: Vec<&Connector> = all
+            .iter()
+            .filter(|other| !std::ptr::eq(**other, *connector))
+            .copied()
+            .collect();
         let subject = predicate::Subject {
             connector,
             others: &others,
@@ -411,18 +479,27 @@ fn with_acceptances(request: &Request<'_>, text: String) -> Result<String, Propo
                 .has(Part::AcceptedDomains)
                 .then_some(request.snapshot.accepted_domains.as_slice()),
         };
-        for rule in rules.iter().filter(|rule| rule.about == About::Flaw && rules.severity(rule, request.tenant).is_some()) {
+        for rule in rules.iter().filter(|rule| {
+            rule.about == About::Flaw && rules.severity(rule, request.tenant).is_some()
+        }) {
             let Outcome::Failed(offences) = evaluate(rule, request.tenant, &subject) else {
                 continue;
             };
             let known = accepted.iter().any(|old| {
-                old.rule == rule.id && (connector.has_id(&old.connector) || old.connector == connector.name)
+                old.rule == rule.id
+                    && (connector.has_id(&old.connector) || old.connector == connector.name)
             });
             if known {
                 continue;
             }
             for offence in offences {
-                entries += &acceptance(request, &rule.id, connector, offence.property, &rule.properties);
+                entries += &acceptance(
+                    request,
+                    &rule.id,
+                    connector,
+                    offence.property,
+                    &rule.properties,
+                );
             }
         }
     }
@@ -438,13 +515,27 @@ fn with_acceptances(request: &Request<'_>, text: String) -> Result<String, Propo
     match field(&document, "acceptances") {
         None => edits.replace(text.len()..text.len(), format!("acceptances:\n{entries}")),
         Some((index, key, node)) => {
-            let block = Lines::of(&text).block(key.span.start, next_start(map(&document), index, text.len()));
+            let block = Lines::of(&text).block(
+                key.span.start,
+                next_start(map(&document), index, text.len()),
+            );
             match &node.content {
-                Content::List(items) if !items.is_empty() && !text.get(node.span.clone()).is_some_and(|text| text.starts_with('[')) => {
+                Content::List(items)
+                    if !items.is_empty()
+                        && !text
+                            .get(node.span.clone())
+                            .is_some_and(|text| text.starts_with('[')) =>
+                {
                     edits.replace(block.end..block.end, entries);
                 }
-                Content::List(items) if items.is_empty() => edits.replace(block, format!("acceptances:\n{entries}")),
-                _ => return Err(ProposalError::NotInPlace("`acceptances` is written in one line".to_owned())),
+                Content::List(items) if items.is_empty() => {
+                    edits.replace(block, format!("acceptances:\n{entries}"))
+                }
+                _ => {
+                    return Err(ProposalError::NotInPlace(
+                        "`acceptances` is written in one line".to_owned(),
+                    ));
+                }
             }
         }
     }
@@ -464,7 +555,9 @@ fn acceptance(
         let value = connector.setting(property).map(|value| value.to_json());
         edit::value(&value.unwrap_or_default(), 6)
     };
-    let name = connector.id().map_or(connector.name.as_str(), String::as_str);
+    let name = connector
+        .id()
+        .map_or(connector.name.as_str(), String::as_str);
     let what = match property {
         Some(property) => format!(
             "    property: {}\n    value: {}\n",
@@ -487,7 +580,7 @@ fn acceptance(
 }
 
 /// The text with something in every place that a person has to fill in, so that it can be read.
-fn filled_in(text: &str) -> String {
+pub fn filled_in(text: &str) -> String {
     text.replace("owner: \"\"\n", "owner: somebody\n")
         .replace("reason: \"\"\n", "reason: something\n")
 }
@@ -518,10 +611,14 @@ fn means_what_was_meant(request: &Request<'_>, text: &str) -> Result<(), Proposa
             approved.id.as_ref() == connector.id() && approved.name == connector.name
         });
         let same = own.is_some_and(|approved| {
-            Property::settings().all(|property| approved.setting(property) == connector.setting(property))
+            Property::settings()
+                .all(|property| approved.setting(property) == connector.setting(property))
         });
         if !same {
-            return wrong(format!("{:?} would not be approved as it is", connector.name));
+            return wrong(format!(
+                "{:?} would not be approved as it is",
+                connector.name
+            ));
         }
     }
     Ok(())

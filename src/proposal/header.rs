@@ -1,9 +1,9 @@
 //! Version, chain and dates of the next version.
 
 use crate::digest::Digest;
+use crate::document::Node;
 use crate::document::edit::{Edits, Lines};
 use crate::document::yaml::{Content, Key};
-use crate::document::Node;
 use jiff::Timestamp;
 
 /// What the header of the next version says.
@@ -34,7 +34,12 @@ impl Next {
 }
 
 /// Changes the header of a document in place.
-pub fn next_header(edits: &mut Edits, text: &str, document: &Node, next: &Next) -> Result<(), String> {
+pub fn next_header(
+    edits: &mut Edits,
+    text: &str,
+    document: &Node,
+    next: &Next,
+) -> Result<(), String> {
     let Content::Map(entries) = &document.content else {
         return Err("it is no mapping".to_owned());
     };

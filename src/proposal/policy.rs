@@ -80,15 +80,25 @@ fn add_tenants(
     if new.is_empty() {
         return Ok(());
     }
-    if text.get(node.span.clone()).is_some_and(|text| text.starts_with('{')) {
-        return Err(ProposalError::NotInPlace("`tenants` is written in one line".to_owned()));
+    if text
+        .get(node.span.clone())
+        .is_some_and(|text| text.starts_with('{'))
+    {
+        return Err(ProposalError::NotInPlace(
+            "`tenants` is written in one line".to_owned(),
+        ));
     }
     let end = Lines::of(text).block(key.span.start, next).end;
     edits.replace(end..end, new);
     Ok(())
 }
 
-fn list_rules(edits: &mut Edits, text: &str, top: &[(Key, Node)], rules: &BTreeMap<String, Digest>) {
+fn list_rules(
+    edits: &mut Edits,
+    text: &str,
+    top: &[(Key, Node)],
+    rules: &BTreeMap<String, Digest>,
+) {
     let block: String = rules
         .iter()
         .map(|(name, digest)| format!("  {}: \"{digest}\"\n", edit::scalar(name)))

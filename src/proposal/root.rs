@@ -7,7 +7,7 @@ use crate::document::yaml::Content;
 use crate::document::{Node, Problems, Source};
 use crate::trust::allowed_signers::AllowedSigners;
 use crate::trust::root::{PATH, Root};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// A person and the public key, as the `.pub` file has it.
@@ -38,14 +38,19 @@ pub fn first_signers(people: &[Person]) -> String {
         .iter()
         .map(|person| format!("{} {}\n", person.name, person.key.trim()))
         .collect();
-    format!("# Who may sign, and with which key: one person a line. The root names this file's digest.\n{lines}")
+    format!(
+        "# Who may sign, and with which key: one person a line. The root names this file's digest.\n{lines}"
+    )
 }
 
 /// The first root: everybody may sign everything.
 pub fn first_root(people: &[Person], threshold: usize, signers: &str, next: &Next) -> String {
     let names: BTreeSet<&str> = people.iter().map(|person| person.name.as_str()).collect();
     let names: Vec<String> = names.into_iter().map(edit::scalar).collect();
-    let grant = format!("{{ threshold: {threshold}, principals: [{}] }}", names.join(", "));
+    let grant = format!(
+        "{{ threshold: {threshold}, principals: [{}] }}",
+        names.join(", ")
+    );
     format!(
         "# Who may sign what, and how many must. Its digest is the pin: keep it outside this repository.\n\
          apiVersion: connguard/v1\nkind: Root\n{}allowed_signers: {}\nroles:\n  root:     {grant}\n  policy:   {grant}\n  baseline: {grant}\n",
@@ -58,7 +63,11 @@ pub fn first_root(people: &[Person], threshold: usize, signers: &str, next: &Nex
 pub fn next_signers(text: &str, rotation: &Rotation, now: Timestamp) -> String {
     let mut changed = String::new();
     for line in text.split_inclusive('\n') {
-        let name = line.split_whitespace().next().unwrap_or_default().trim_matches('"');
+        let name = line
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .trim_matches('"');
         if rotation.remove.iter().any(|gone| gone == name) {
             continue;
         }
@@ -79,8 +88,14 @@ pub fn next_signers(text: &str, rotation: &Rotation, now: Timestamp) -> String {
 
 /// A line whose key counts until now only.
 fn retired(line: &str, name: &str, now: Timestamp) -> String {
-    let until = format!("valid-before=\"{}\"", now.strftime("%Y%m%d%H%M%SZ"));
-    let rest = line.trim_start().trim_start_matches('"').strip_prefix(name).unwrap_or_default();
+    // The next whole second, so that what was seen in this one stands.
+    let end = now + SignedDuration::from_secs(1);
+    let until = format!("valid-before=\"{}\"", end.strftime("%Y%m%d%H%M%SZ"));
+    let rest = line
+        .trim_start()
+        .trim_start_matches('"')
+        .strip_prefix(name)
+        .unwrap_or_default();
     let rest = rest.trim_start_matches('"').trim_start();
     let first = rest.split_whitespace().next().unwrap_or_default();
     if rest.contains("valid-before=") {
@@ -104,8 +119,12 @@ pub fn next_root(
     let not_in_place = |what: &str| ProposalError::NotInPlace(what.to_owned());
     let mut edits = Edits::default();
     next_header(&mut edits, text, &document, next).map_err(ProposalError::NotInPlace)?;
-    let digest = child(&document, "allowed_signers").ok_or_else(|| not_in_place("no `allowed_signers`"))?;
-    edits.replace(digest.span.clone(), Digest::of(signers.as_bytes()).to_string());
+    let digest =
+        child(&document, "allowed_signers").ok_or_else(|| not_in_place("no `allowed_signers`"))?;
+    edits.replace(
+        digest.span.clone(),
+        Digest::of(signers.as_bytes()).to_string(),
+    );
     let roles = child(&document, "roles").ok_or_else(|| not_in_place("no `roles`"))?;
     for role in ["root", "policy", "baseline", "history", "emergency"] {
         let Some(node) = child(roles, role) else {
@@ -137,7 +156,10 @@ pub fn next_root(
     })?;
     let keyless = new.without_key(&keys);
     if !keyless.is_empty() {
-        return Err(ProposalError::Incomplete(format!("there would be no key for {}", keyless.join(", "))));
+        return Err(ProposalError::Incomplete(format!(
+            "there would be no key for {}",
+            keyless.join(", ")
+        )));
     }
     debug_assert!(new.header.version > root.header.version);
     Ok(changed)
@@ -147,10 +169,19 @@ fn child<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     let Content::Map(entries) = &node.content else {
         return None;
     };
-    entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+    entries
+        .iter()
+        .find(|(key, _)| key.name == name)
+        .map(|(_, node)| node)
 }
 
-fn edit_grant(edits: &mut Edits, text: &str, grant: &Node, rotation: &Rotation, approves: bool) -> Option<()> {
+fn edit_grant(
+    edits: &mut Edits,
+    text: &str,
+    grant: &Node,
+    rotation: &Rotation,
+    approves: bool,
+) -> Option<()> {
     let Content::Map(entries) = &grant.content else {
         return None;
     };
@@ -177,14 +208,26 @@ fn edit_grant(edits: &mut Edits, text: &str, grant: &Node, rotation: &Rotation, 
     }
     if after != before {
         let names: Vec<String> = after.iter().map(|name| edit::scalar(name)).collect();
-        let end = items.last().map_or(principals.span.end, |item| item.span.end);
+        let end = items
+            .last()
+            .map_or(principals.span.end, |item| item.span.end);
         let block = Lines::of(text).block(key.span.start, end);
-        let line_end = text.get(end..)?.find('\n').map_or(text.len(), |newline| end + newline);
+        let line_end = text
+            .get(end..)?
+            .find('\n')
+            .map_or(text.len(), |newline| end + newline);
         let block = block.start..line_end.max(block.end);
         let range = Lines::of(text).value(key, principals, &block);
         let follows_key = text.get(..range.start)?.ends_with(':');
         let written = format!("[{}]", names.join(", "));
-        edits.replace(range, if follows_key { format!(" {written}") } else { written });
+        edits.replace(
+            range,
+            if follows_key {
+                format!(" {written}")
+            } else {
+                written
+            },
+        );
     }
     if let Some(threshold) = rotation.threshold.filter(|_| approves) {
         let (_, node) = entries.iter().find(|(key, _)| key.name == "threshold")?;

@@ -47,8 +47,8 @@ fn partner<'a>(
     });
     by_id.or_else(|| {
         other.connectors.iter().find(|candidate| {
-            let taken = candidate.id.is_some()
-                && own.connectors.iter().any(|own| own.id == candidate.id);
+            let taken =
+                candidate.id.is_some() && own.connectors.iter().any(|own| own.id == candidate.id);
             candidate.name.to_lowercase() == connector.name.to_lowercase() && !taken
         })
     })
@@ -75,19 +75,38 @@ fn added(review: &mut Review, connector: &ApprovedConnector) {
         (true, true) => Severity::Critical,
         _ => Severity::Medium,
     };
-    let state = if is_enabled(connector) { "enabled" } else { "disabled" };
+    let state = if is_enabled(connector) {
+        "enabled"
+    } else {
+        "disabled"
+    };
     let mut facts = Vec::new();
     for property in [
         Property::SenderIPAddresses,
         Property::TlsSenderCertificateName,
         Property::SenderDomains,
     ] {
-        if let Some(value) = connector.setting(property).filter(|value| !value.is_empty()) {
-            facts.push(format!("{} {}", property.name(), shorten(&value.elements())));
+        if let Some(value) = connector
+            .setting(property)
+            .filter(|value| !value.is_empty())
+        {
+            facts.push(format!(
+                "{} {}",
+                property.name(),
+                shorten(&value.elements())
+            ));
         }
     }
-    let requires_tls = connector.setting(Property::RequireTls).as_deref() == Some(&Value::Boolean(true));
-    facts.push(if requires_tls { "TLS required" } else { "TLS not required" }.to_owned());
+    let requires_tls =
+        connector.setting(Property::RequireTls).as_deref() == Some(&Value::Boolean(true));
+    facts.push(
+        if requires_tls {
+            "TLS required"
+        } else {
+            "TLS not required"
+        }
+        .to_owned(),
+    );
     let kind = match connector.connector_type() {
         Some(ConnectorType::OnPremises) => "OnPremises",
         Some(ConnectorType::Partner) => "Partner",
@@ -95,7 +114,11 @@ fn added(review: &mut Review, connector: &ApprovedConnector) {
     };
     let words = format!("is approved anew, {state}, {kind}: {}", facts.join("; "));
     // A partner's connector holds mail out; approving one opens nothing by itself.
-    let direction = if on_premises { Direction::Widens } else { Direction::Neutral };
+    let direction = if on_premises {
+        Direction::Widens
+    } else {
+        Direction::Neutral
+    };
     review.add(label(connector), words, direction, severity);
 }
 
@@ -134,7 +157,12 @@ fn changed(review: &mut Review, old: &ApprovedConnector, new: &ApprovedConnector
         });
         let approved = new.setting(planned.property);
         if let Some(approved) = approved.filter(|_| !known) {
-            let change = Change::new(planned.property, approved.into_owned(), planned.value.clone(), types);
+            let change = Change::new(
+                planned.property,
+                approved.into_owned(),
+                planned.value.clone(),
+                types,
+            );
             let words = format!(
                 "until {}, {} {} as well ({})",
                 planned.until,
@@ -145,8 +173,18 @@ fn changed(review: &mut Review, old: &ApprovedConnector, new: &ApprovedConnector
             review.add(&label, words, change.direction, change.severity);
         }
     }
-    review.changed(&format!("{label}, owner"), &old.owner, &new.owner, Direction::Neutral);
-    review.changed(&format!("{label}, reason"), &old.reason, &new.reason, Direction::Neutral);
+    review.changed(
+        &format!("{label}, owner"),
+        &old.owner,
+        &new.owner,
+        Direction::Neutral,
+    );
+    review.changed(
+        &format!("{label}, reason"),
+        &old.reason,
+        &new.reason,
+        Direction::Neutral,
+    );
 }
 
 fn domains(review: &mut Review, before: Option<&Approved>, now: &Approved) {
@@ -158,16 +196,29 @@ fn domains(review: &mut Review, before: Option<&Approved>, now: &Approved) {
     match (before.and_then(of), of(now)) {
         (Some(before), Some(now)) => {
             for domain in now.difference(&before) {
-                review.widens(subject, format!("{domain} is the organization's own"), Severity::Medium);
+                review.widens(
+                    subject,
+                    format!("{domain} is the organization's own"),
+                    Severity::Medium,
+                );
             }
             for domain in before.difference(&now) {
-                review.narrows(subject, format!("{domain} is no longer the organization's own"));
+                review.narrows(
+                    subject,
+                    format!("{domain} is no longer the organization's own"),
+                );
             }
         }
         (Some(_), None) => {
-            review.widens(subject, "are no longer approved, so a new one is no drift", Severity::Medium);
+            review.widens(
+                subject,
+                "are no longer approved, so a new one is no drift",
+                Severity::Medium,
+            );
         }
-        (None, Some(now)) => review.neutral(subject, now.into_iter().collect::<Vec<_>>().join(", ")),
+        (None, Some(now)) => {
+            review.neutral(subject, now.into_iter().collect::<Vec<_>>().join(", "))
+        }
         (None, None) => {}
     }
 }
@@ -180,7 +231,13 @@ fn lists(review: &mut Review, before: Option<&Approved>, now: &Approved) {
         .collect();
     for name in names {
         let of = |approved: &Approved| -> BTreeSet<String> {
-            approved.lists.get(name).unwrap_or_default().iter().cloned().collect()
+            approved
+                .lists
+                .get(name)
+                .unwrap_or_default()
+                .iter()
+                .cloned()
+                .collect()
         };
         let (old, new) = (before.map(of).unwrap_or_default(), of(now));
         let difference = |one: &BTreeSet<String>, two: &BTreeSet<String>| -> Vec<String> {
@@ -188,7 +245,11 @@ fn lists(review: &mut Review, before: Option<&Approved>, now: &Approved) {
         };
         let (gained, lost) = (difference(&new, &old), difference(&old, &new));
         if !gained.is_empty() {
-            review.widens(format!("list {name}"), format!("gains {}", shorten(&gained)), Severity::Medium);
+            review.widens(
+                format!("list {name}"),
+                format!("gains {}", shorten(&gained)),
+                Severity::Medium,
+            );
         }
         if !lost.is_empty() {
             review.narrows(format!("list {name}"), format!("loses {}", shorten(&lost)));
@@ -213,7 +274,10 @@ fn acceptances(review: &mut Review, before: Option<&Approved>, now: &Approved) {
     }
     for acceptance in earlier {
         if !now.acceptances.iter().any(|new| same(acceptance, new)) {
-            let words = format!("of connector {} is no longer tolerated", acceptance.connector);
+            let words = format!(
+                "of connector {} is no longer tolerated",
+                acceptance.connector
+            );
             review.narrows(format!("rule {}", acceptance.rule), words);
         }
     }

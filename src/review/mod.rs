@@ -76,11 +76,18 @@ impl Review {
                 Direction::Widens => Severity::Medium,
                 _ => Severity::Info,
             };
-            self.add(subject, format!("{now} instead of {before}"), direction, severity);
+            self.add(
+                subject,
+                format!("{now} instead of {before}"),
+                direction,
+                severity,
+            );
         }
     }
 
-    fn sorted(mut self) -> Self {
+    /// The widening changes first, the worst of them at the top.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
         let rank = |line: &Line| match line.direction {
             Direction::Widens => 0,
             Direction::Narrows => 1,

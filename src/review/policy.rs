@@ -19,7 +19,10 @@ pub fn of_policy(before: Option<&Document>, now: &Document) -> Review {
 fn first(review: &mut Review, now: &Document) {
     for (tenant, sources) in &now.tenants {
         let kinds: Vec<&str> = sources.iter().map(|kind| kind.name()).collect();
-        review.neutral(format!("tenant {tenant}"), format!("must get a verdict from {}", kinds.join(" or ")));
+        review.neutral(
+            format!("tenant {tenant}"),
+            format!("must get a verdict from {}", kinds.join(" or ")),
+        );
     }
     review.neutral("fail_on", now.fail_on.name());
     review.neutral("max_snapshot_age", time::words(now.max_snapshot_age));
@@ -32,7 +35,11 @@ fn first(review: &mut Review, now: &Document) {
 fn compare(review: &mut Review, before: &Document, now: &Document) {
     for tenant in before.tenants.keys() {
         if !now.tenants.contains_key(tenant) {
-            review.widens(format!("tenant {tenant}"), "need no longer get a verdict", Severity::High);
+            review.widens(
+                format!("tenant {tenant}"),
+                "need no longer get a verdict",
+                Severity::High,
+            );
         }
     }
     for (tenant, sources) in &now.tenants {
@@ -44,16 +51,38 @@ fn compare(review: &mut Review, before: &Document, now: &Document) {
                     review.widens(format!("tenant {tenant}"), words, Severity::Medium);
                 }
                 for kind in earlier.iter().filter(|kind| !sources.contains(kind)) {
-                    review.narrows(format!("tenant {tenant}"), format!("is no longer judged from {}", kind.name()));
+                    review.narrows(
+                        format!("tenant {tenant}"),
+                        format!("is no longer judged from {}", kind.name()),
+                    );
                 }
             }
         }
     }
-    review.changed("fail_on", before.fail_on, now.fail_on, wider(now.fail_on > before.fail_on));
+    review.changed(
+        "fail_on",
+        before.fail_on,
+        now.fail_on,
+        wider(now.fail_on > before.fail_on),
+    );
     let age = |document: &Document| time::words(document.max_snapshot_age);
-    review.changed("max_snapshot_age", age(before), age(now), wider(now.max_snapshot_age > before.max_snapshot_age));
-    let window = |document: &Document| document.change_window.map_or_else(|| "none".to_owned(), time::words);
-    review.changed("change_window", window(before), window(now), wider(now.change_window > before.change_window));
+    review.changed(
+        "max_snapshot_age",
+        age(before),
+        age(now),
+        wider(now.max_snapshot_age > before.max_snapshot_age),
+    );
+    let window = |document: &Document| {
+        document
+            .change_window
+            .map_or_else(|| "none".to_owned(), time::words)
+    };
+    review.changed(
+        "change_window",
+        window(before),
+        window(now),
+        wider(now.change_window > before.change_window),
+    );
     let catalogue = |document: &Document| match document.catalogue {
         Catalogue::Default(revision) => format!("default@{revision}"),
         Catalogue::Nothing => "none".to_owned(),
@@ -85,33 +114,57 @@ fn lists(review: &mut Review, before: &Document, now: &Document) {
             Some(entries) => format!("[{}]", entries.join(", ")),
             None => "not defined".to_owned(),
         };
-        review.changed(&format!("list {name}"), show(before), show(now), Direction::Widens);
+        review.changed(
+            &format!("list {name}"),
+            show(before),
+            show(now),
+            Direction::Widens,
+        );
     }
 }
 
 fn rules(review: &mut Review, before: &Document, now: &Document) {
-    for name in before.rules.keys().filter(|name| !now.rules.contains_key(*name)) {
-        review.widens(format!("rule file {name}"), "is no longer in force", Severity::Medium);
+    for name in before
+        .rules
+        .keys()
+        .filter(|name| !now.rules.contains_key(*name))
+    {
+        review.widens(
+            format!("rule file {name}"),
+            "is no longer in force",
+            Severity::Medium,
+        );
     }
     for (name, digest) in &now.rules {
         match before.rules.get(name) {
             None => review.narrows(format!("rule file {name}"), "is in force, too"),
-            Some(old) => review.changed(&format!("rule file {name}"), old, digest, Direction::Widens),
+            Some(old) => {
+                review.changed(&format!("rule file {name}"), old, digest, Direction::Widens)
+            }
         }
     }
 }
 
 /// What weakens rules, or tolerates something.
 fn exceptions(review: &mut Review, before: Option<&Document>, now: &Document) {
-    let key = |change: &Override| {
-        (change.rule.clone(), change.severity, change.tenants.clone())
-    };
+    let key = |change: &Override| (change.rule.clone(), change.severity, change.tenants.clone());
     let earlier = before.map_or(&[][..], |before| &before.overrides);
     for change in &now.overrides {
         if !earlier.iter().any(|old| key(old) == key(change)) {
-            let what = change.severity.map_or_else(|| "is switched off".to_owned(), |severity| format!("has the severity {severity}"));
-            let whom = if change.tenants.is_empty() { String::new() } else { format!(" for {}", change.tenants.join(", ")) };
-            review.widens(format!("rule {}", change.rule), format!("{what}{whom}: {}", change.reason), Severity::Medium);
+            let what = change.severity.map_or_else(
+                || "is switched off".to_owned(),
+                |severity| format!("has the severity {severity}"),
+            );
+            let whom = if change.tenants.is_empty() {
+                String::new()
+            } else {
+                format!(" for {}", change.tenants.join(", "))
+            };
+            review.widens(
+                format!("rule {}", change.rule),
+                format!("{what}{whom}: {}", change.reason),
+                Severity::Medium,
+            );
         }
     }
     for old in earlier {
@@ -127,7 +180,10 @@ fn exceptions(review: &mut Review, before: Option<&Document>, now: &Document) {
     }
     for restart in &now.trust_restarts {
         let known = before.is_some_and(|before| {
-            before.trust_restarts.iter().any(|old| old.root == restart.root)
+            before
+                .trust_restarts
+                .iter()
+                .any(|old| old.root == restart.root)
         });
         if !known {
             let words = format!("begins trust anew, and was meant: {}", restart.reason);

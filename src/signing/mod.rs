@@ -64,7 +64,9 @@ impl KeyFile {
             return Ok(Self::Public(Box::new(key)));
         }
         let key = PrivateKey::from_openssh(&text).map_err(|error| {
-            fail(format!("{error}; it must be an OpenSSH key, as ssh-keygen makes them"))
+            fail(format!(
+                "{error}; it must be an OpenSSH key, as ssh-keygen makes them"
+            ))
         })?;
         if matches!(
             key.algorithm(),
@@ -122,11 +124,15 @@ impl SigningKey {
                     "RSA keys sign through an agent or ssh-keygen only: ssh-add the key".to_owned(),
                 ));
             }
-            Self::File(key) => key.sign(namespace, HashAlg::Sha512, bytes).map_err(failed)?,
+            Self::File(key) => key
+                .sign(namespace, HashAlg::Sha512, bytes)
+                .map_err(failed)?,
             Self::Agent(agent, key) => {
-                let signed = SshSig::signed_data(namespace, HashAlg::Sha512, bytes).map_err(failed)?;
+                let signed =
+                    SshSig::signed_data(namespace, HashAlg::Sha512, bytes).map_err(failed)?;
                 let signature = agent.sign(key, &signed)?;
-                SshSig::new((**key).clone(), namespace, HashAlg::Sha512, signature).map_err(failed)?
+                SshSig::new((**key).clone(), namespace, HashAlg::Sha512, signature)
+                    .map_err(failed)?
             }
         };
         signature.to_pem(LineEnding::LF).map_err(failed)
@@ -135,9 +141,15 @@ impl SigningKey {
 
 /// The key files that OpenSSH looks for.
 pub fn usual_keys(home: &Path) -> Vec<PathBuf> {
-    ["id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"]
-        .iter()
-        .map(|name| home.join(".ssh").join(name))
-        .filter(|path| path.is_file())
-        .collect()
+    [
+        "id_ed25519",
+        "id_ecdsa",
+        "id_rsa",
+        "id_ed25519_sk",
+        "id_ecdsa_sk",
+    ]
+    .iter()
+    .map(|name| home.join(".ssh").join(name))
+    .filter(|path| path.is_file())
+    .collect()
 }

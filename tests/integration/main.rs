@@ -19,4 +19,5 @@ mod hostile;
 mod reference;
 mod report;
 mod rules;
+mod signing;
 mod trust;
