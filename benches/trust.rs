@@ -35,10 +35,21 @@ fn main() {
     for path in ["trust/root.sigs", "baselines"] {
         fs::create_dir_all(folder.join(path)).unwrap();
     }
-    for file in ["root.yaml", "allowed_signers", "root.sigs/alice@contoso.com.sig", "root.sigs/bob@contoso.com.sig"] {
-        fs::copy(project.join("trust").join(file), folder.join("trust").join(file)).unwrap();
+    for file in [
+        "root.yaml",
+        "allowed_signers",
+        "root.sigs/alice@contoso.com.sig",
+        "root.sigs/bob@contoso.com.sig",
+    ] {
+        fs::copy(
+            project.join("trust").join(file),
+            folder.join("trust").join(file),
+        )
+        .unwrap();
     }
-    let keys = PEOPLE.map(|person| PrivateKey::read_openssh_file(project.join("tests/keys").join(person)).unwrap());
+    let keys = PEOPLE.map(|person| {
+        PrivateKey::read_openssh_file(project.join("tests/keys").join(person)).unwrap()
+    });
     let text = fs::read_to_string(project.join("baselines/contoso.yaml")).unwrap();
     for number in 0..BASELINES {
         let text = format!("{text}# {number}\n");
@@ -46,17 +57,32 @@ fn main() {
         fs::write(path.with_extension("yaml"), &text).unwrap();
         fs::create_dir(path.with_extension("sigs")).unwrap();
         for (person, key) in PEOPLE.iter().zip(&keys) {
-            let armored = key.sign(NAMESPACE, HashAlg::Sha512, text.as_bytes()).unwrap().to_pem(LineEnding::LF).unwrap();
-            fs::write(path.with_extension("sigs").join(format!("{person}@contoso.com.sig")), armored).unwrap();
+            let armored = key
+                .sign(NAMESPACE, HashAlg::Sha512, text.as_bytes())
+                .unwrap()
+                .to_pem(LineEnding::LF)
+                .unwrap();
+            fs::write(
+                path.with_extension("sigs")
+                    .join(format!("{person}@contoso.com.sig")),
+                armored,
+            )
+            .unwrap();
         }
     }
 
     let ours = all(folder);
     let theirs = ssh_keygen(folder);
-    println!("{BASELINES} baselines with {} signatures each, one thread:", PEOPLE.len());
+    println!(
+        "{BASELINES} baselines with {} signatures each, one thread:",
+        PEOPLE.len()
+    );
     println!("  connguard   {ours:?}");
     println!("  ssh-keygen  {theirs:?} ({SAMPLE} runs, for as many signatures)");
-    println!("  ratio       {:.0} times faster", theirs.as_secs_f64() / ours.as_secs_f64());
+    println!(
+        "  ratio       {:.0} times faster",
+        theirs.as_secs_f64() / ours.as_secs_f64()
+    );
     one(folder);
 }
 
@@ -67,7 +93,13 @@ fn all(folder: &Path) -> Duration {
     let trust = Trust::open(folder, Known::default(), now).unwrap();
     for number in 0..BASELINES {
         let file = SignedFile::load(folder, &format!("baselines/t{number}.yaml")).unwrap();
-        assert_eq!(trust.verify(Duty::Baseline("contoso"), &file).unwrap().len(), PEOPLE.len());
+        assert_eq!(
+            trust
+                .verify(Duty::Baseline("contoso"), &file)
+                .unwrap()
+                .len(),
+            PEOPLE.len()
+        );
     }
     start.elapsed()
 }
@@ -80,7 +112,17 @@ fn ssh_keygen(folder: &Path) -> Duration {
         let signature = folder.join(format!("baselines/t{number}.sigs/{person}.sig"));
         let document = fs::File::open(folder.join(format!("baselines/t{number}.yaml"))).unwrap();
         let status = Command::new("ssh-keygen")
-            .args(["-Y", "verify", "-f", "trust/allowed_signers", "-I", &person, "-n", NAMESPACE, "-s"])
+            .args([
+                "-Y",
+                "verify",
+                "-f",
+                "trust/allowed_signers",
+                "-I",
+                &person,
+                "-n",
+                NAMESPACE,
+                "-s",
+            ])
             .arg(signature)
             .current_dir(folder)
             .stdin(Stdio::from(document))
@@ -113,10 +155,18 @@ fn one(folder: &Path) {
     };
     let whole = time(&|| {
         let signature = Signature::parse(black_box(&armored)).unwrap();
-        signature.verify(NAMESPACE, black_box(&bytes), Touch::Required).unwrap();
+        signature
+            .verify(NAMESPACE, black_box(&bytes), Touch::Required)
+            .unwrap();
     });
     let bare = time(&|| {
-        parsed.public_key().verify(black_box(&signed), parsed.signature()).unwrap();
+        parsed
+            .public_key()
+            .verify(black_box(&signed), parsed.signature())
+            .unwrap();
     });
-    println!("one ed25519 check: {whole:?}, the bare operation {bare:?}, ratio {:.2}", whole.as_secs_f64() / bare.as_secs_f64());
+    println!(
+        "one ed25519 check: {whole:?}, the bare operation {bare:?}, ratio {:.2}",
+        whole.as_secs_f64() / bare.as_secs_f64()
+    );
 }

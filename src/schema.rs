@@ -150,15 +150,30 @@ pub fn config() -> Value {
 
 /// `trust/root.yaml`
 pub fn root() -> Value {
+    let threshold = json!({ "type": "integer", "minimum": 1 });
     let grant = object(
-        json!({ "threshold": { "type": "integer", "minimum": 1 }, "principals": texts() }),
+        json!({ "threshold": threshold, "principals": texts() }),
         &["threshold", "principals"],
     );
+    let delegation = object(
+        json!({ "tenants": texts(), "threshold": threshold, "principals": texts() }),
+        &["threshold", "principals"],
+    );
+    let emergency = object(
+        json!({ "threshold": threshold, "principals": texts(), "max_validity": duration() }),
+        &["threshold", "principals", "max_validity"],
+    );
+    let baseline =
+        json!({ "anyOf": [grant, { "type": "array", "minItems": 1, "items": delegation }] });
     let roles = object(
-        json!({ "root": grant, "policy": grant, "baseline": grant, "history": grant }),
+        json!({ "root": grant, "policy": grant, "baseline": baseline, "history": grant, "emergency": emergency }),
         &["root", "policy", "baseline"],
     );
-    let members = json!({ "allowed_signers": described(digest(), "Digest of trust/allowed_signers."), "roles": roles });
+    let members = json!({
+        "allowed_signers": described(digest(), "Digest of trust/allowed_signers."),
+        "touch": { "enum": ["required", "optional"], "description": "Whether hardware keys must have been touched (default: required)." },
+        "roles": roles,
+    });
     signed(
         "connguard root of trust",
         "Root",
@@ -190,12 +205,30 @@ pub fn policy() -> Value {
         "rules": { "type": "object", "propertyNames": { "pattern": "^[^./\\\\][^/\\\\]*\\.yaml$" }, "additionalProperties": digest() },
         "overrides": { "type": "object", "additionalProperties": change },
         "may_be_absent": object(Value::Object(absent), &[]),
+        "trust_restarts": { "type": "array", "items": object(
+            json!({ "root": digest(), "owner": text(), "reason": text() }),
+            &["root", "owner", "reason"],
+        ) },
     });
     signed(
         "connguard policy",
         "Policy",
         members,
         &["tenants", "max_snapshot_age", "catalogue"],
+    )
+}
+
+/// `baselines/manifest.yaml`
+pub fn manifest() -> Value {
+    let entry = object(
+        json!({ "version": { "type": "integer", "minimum": 1 }, "digest": digest() }),
+        &["version", "digest"],
+    );
+    signed(
+        "connguard manifest of baselines",
+        "Manifest",
+        json!({ "baselines": tenant_names(entry) }),
+        &["baselines"],
     )
 }
 

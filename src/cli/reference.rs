@@ -19,6 +19,8 @@ pub(super) enum SchemaKind {
     Rule,
     /// baselines/<tenant>.yaml
     Baseline,
+    /// baselines/manifest.yaml
+    Manifest,
     /// what `connguard fetch --script` exports
     Export,
     /// what `connguard fetch` prints
@@ -34,6 +36,7 @@ pub(super) fn schema(kind: SchemaKind, console: &Console) -> Outcome {
         SchemaKind::Policy => schema::policy(),
         SchemaKind::Rule => schema::rule(),
         SchemaKind::Baseline => schema::baseline(),
+        SchemaKind::Manifest => schema::manifest(),
         SchemaKind::Export => schema::export(),
         SchemaKind::Snapshot => schema::snapshot(),
         SchemaKind::Report => crate::report::json::schema(),

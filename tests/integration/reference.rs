@@ -59,6 +59,13 @@ fn schemas_refuse_what_the_readers_refuse() {
     let mut root = yaml("trust/root.yaml");
     root["roles"]["root"]["threshold"] = Value::from(0);
     fits("root", &root, false);
+    let mut root = yaml("trust/root.yaml");
+    let grant = root["roles"]["baseline"].clone();
+    root["roles"]["baseline"] = Value::from(vec![grant.clone()]);
+    root["roles"]["emergency"] = grant;
+    fits("root", &root, false);
+    root["roles"]["emergency"]["max_validity"] = Value::from("7d");
+    fits("root", &root, true);
     let mut rule = yaml("policies/tls-not-required.yaml");
     rule["check"]["present"] = Value::from(1);
     fits("rule", &rule, false);
