@@ -7,7 +7,8 @@
 //! source ──► snapshot ──► drift ◄── baseline (verified)
 //!                │          │
 //!                └──────► policy ──► assessment ──► verdict ──► exit code
-//!                                        └──────► report (human, JSON, SARIF)
+//!                │                       └──────► report (human, JSON, SARIF)
+//!                └──────► proposal ──► review ──► signing (what is approved next, and by whom)
 //! ```
 //!
 //! Modules stand here in reading order: each may use those above it and none
@@ -24,21 +25,22 @@ pub mod connector;
 pub mod document;
 pub mod lists;
 
+pub mod signing;
 pub mod snapshot;
 pub mod trust;
 pub mod versions;
 
 pub mod baseline;
-
 pub mod builtin;
+
 pub mod drift;
 pub mod policy;
-pub mod review;
 pub mod source;
 
-pub mod assessment;
 pub mod proposal;
-pub mod signing;
+pub mod review;
+
+pub mod assessment;
 pub mod verdict;
 
 pub mod report;

@@ -15,15 +15,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From what knows nothing to what knows all; modules of one line do not know each other.
-const ORDER: [&[&str]; 11] = [
+const ORDER: [&[&str]; 12] = [
     &["canonical", "digest", "hostile_text", "tenant"],
     &["finding"],
     &["connector"],
     &["document"],
     &["lists"],
-    &["snapshot", "trust"],
+    &["snapshot", "trust", "versions", "signing"],
     &["baseline", "builtin"],
     &["drift", "policy", "source"],
+    &["review", "proposal"],
     &["assessment"],
     &["verdict"],
     &["report", "schema", "cli"],
@@ -129,9 +130,15 @@ fn only_the_edges_touch_the_world() {
             .unwrap()
             .to_string_lossy()
             .replace('\\', "/");
-        let edge = ["main.rs", "cli/", "trust/files.rs", "policy/mod.rs"]
-            .iter()
-            .any(|allowed| relative.starts_with(allowed));
+        let edge = [
+            "main.rs",
+            "cli/",
+            "trust/files.rs",
+            "signing/",
+            "policy/mod.rs",
+        ]
+        .iter()
+        .any(|allowed| relative.starts_with(allowed));
         let text = fs::read_to_string(&file).unwrap();
         for word in [
             "std::fs",
@@ -139,6 +146,7 @@ fn only_the_edges_touch_the_world() {
             "std::process",
             "Timestamp::now",
             "std::net::Tcp",
+            "std::os::unix::net",
         ] {
             assert!(edge || !text.contains(word), "{relative} uses {word}");
         }

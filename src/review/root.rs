@@ -28,14 +28,14 @@ pub fn of_root(before: Option<&Keyring>, now: &Keyring) -> Review {
     for name in old.keys().filter(|name| !new.contains_key(*name)) {
         review.narrows(format!("role {name}"), "is held by nobody any more");
     }
-    if let Some(before) = before {
-        if (before.root.touch, now.root.touch) == (Touch::Required, Touch::Optional) {
-            review.widens(
-                "touch",
-                "hardware keys need no longer be touched",
-                Severity::High,
-            );
-        }
+    if let Some(before) = before
+        && (before.root.touch, now.root.touch) == (Touch::Required, Touch::Optional)
+    {
+        review.widens(
+            "touch",
+            "hardware keys need no longer be touched",
+            Severity::High,
+        );
     }
     keys(&mut review, before, now);
     review.sorted()
