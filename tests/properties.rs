@@ -330,3 +330,90 @@ proptest! {
         }
     }
 }
+
+/// A snapshot of several connectors, each with its own id.
+fn several(connectors: &[(u8, String, serde_json::Value)]) -> connguard::snapshot::Snapshot {
+    let rows: Vec<serde_json::Value> = connectors
+        .iter()
+        .map(|(id, name, settings)| {
+            let mut row = settings.clone();
+            row["Name"] = json!(name);
+            row["Comment"] = json!(format!("{name}\n# {id}"));
+            row["ExchangeObjectId"] = json!(format!("0f3c8a1e-7d20-4c55-9b1a-6e2f3d4c5b{id:02x}"));
+            row
+        })
+        .collect();
+    let export = json!({
+        "connguard": "export/v1", "taken_at": "2026-11-21T11:00:00Z",
+        "organization": { "tenant_id": "3b1e6f0a-5c0d-4d7e-9a51-0c7d1f2a4b01", "domain": "contoso.onmicrosoft.com" },
+        "complete": { "inbound_connectors": true, "accepted_domains": true },
+        "inbound_connectors": rows, "accepted_domains": [{ "DomainName": "contoso.com" }],
+    });
+    export::read("x.json", export.to_string().as_bytes())
+        .unwrap()
+        .whole()
+        .unwrap()
+}
+
+/// Connectors with names as an attacker may write them, ids and names distinct.
+fn connectors() -> impl Strategy<Value = Vec<(u8, String, serde_json::Value)>> {
+    prop::collection::btree_map(0u8..6, ("\\PC{0,12}|[ -~]{1,12}|.{1,8}", settings()), 1..5)
+        .prop_map(|map| {
+            map.into_iter()
+                .map(|(id, (name, settings))| (id, format!("{id} {name}"), settings))
+                .collect()
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_proposal_approves_exactly_what_is_there_and_keeps_comments(one in connectors(), two in connectors()) {
+        use connguard::proposal::{Next, baseline::{Request, propose}};
+        let organization = connguard::snapshot::Organization {
+            tenant_id: Some("3b1e6f0a-5c0d-4d7e-9a51-0c7d1f2a4b01".to_owned()),
+            domain: Some("contoso.onmicrosoft.com".to_owned()),
+        };
+        let next = |version: u64| Next {
+            version,
+            previous: (version > 1).then(|| Digest::of(b"before")),
+            issued: "2026-11-21T12:00:00Z".parse().unwrap(),
+            expires: "2027-05-21T12:00:00Z".parse().unwrap(),
+        };
+        let write = |list: &[(u8, String, serde_json::Value)], existing: Option<&str>, version: u64| {
+            let snapshot = several(list);
+            propose(&Request {
+                path: "baselines/contoso.yaml",
+                tenant: "contoso",
+                organization: &organization,
+                snapshot: &snapshot,
+                existing,
+                next: next(version),
+                owner: Some("o"),
+                reason: Some("r"),
+                rules: None,
+                lists: None,
+                accept_until: "2027-01-21T12:00:00Z".parse().unwrap(),
+            })
+        };
+        // That the text approves exactly the snapshot is checked by the proposal itself, which fails otherwise.
+        let first = write(&one, None, 1).unwrap();
+        prop_assert!(first.missing.is_empty());
+        let commented: String = first.text.lines().enumerate().map(|(number, line)| {
+            let indent = " ".repeat(line.len() - line.trim_start().len());
+            format!("{indent}# note {number}\n{line}\n")
+        }).collect();
+        let second = write(&two, Some(&commented), 2).unwrap();
+        prop_assert!(second.missing.is_empty());
+        let kept = |text: &str| text.lines().filter(|line| line.trim_start().starts_with("# note")).count();
+        // A connector that is gone takes its own comments with it, and nobody else's.
+        let gone: usize = one.iter().filter(|(id, ..)| !two.iter().any(|(other, ..)| other == id)).count();
+        if gone == 0 {
+            prop_assert_eq!(kept(&second.text), kept(&commented));
+        }
+        // Proposing the same again changes nothing.
+        let again = write(&two, Some(&second.text), 2).unwrap();
+        prop_assert_eq!(again.text, second.text);
+    }
+}

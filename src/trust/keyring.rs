@@ -332,3 +332,61 @@ pub fn text<'b>(path: &str, bytes: &'b [u8]) -> Result<&'b str, Refusal> {
         Refusal::Malformed(problem.into())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "a test that panics has failed"
+    )]
+
+    use super::*;
+    use proptest::prelude::*;
+    use ssh_key::public::Ed25519PublicKey;
+
+    fn good((person, anchor): (u8, u8)) -> Good {
+        Good {
+            signer: Signer {
+                principal: format!("p{person}"),
+                key: format!("k{anchor}"),
+                authority: None,
+                valid_after: None,
+                valid_before: None,
+            },
+            path: String::new(),
+            anchor: KeyData::Ed25519(Ed25519PublicKey([anchor; 32])),
+        }
+    }
+
+    /// The most pairs without a person or an anchor twice, by trying everything.
+    fn most(pairs: &[(u8, u8)]) -> usize {
+        let Some(((person, anchor), rest)) = pairs.split_first() else {
+            return 0;
+        };
+        let free: Vec<(u8, u8)> = rest
+            .iter()
+            .copied()
+            .filter(|pair| pair.0 != *person && pair.1 != *anchor)
+            .collect();
+        most(rest).max(1 + most(&free))
+    }
+
+    proptest! {
+        #[test]
+        fn as_many_count_as_can_without_counting_anything_twice(
+            pairs in prop::collection::vec((0u8..5, 0u8..5), 0..10)
+        ) {
+            let all: Vec<Good> = pairs.iter().copied().map(good).collect();
+            let counted = distinct(&all.iter().collect::<Vec<_>>());
+            let people: std::collections::BTreeSet<_> = counted.iter().map(|signer| &signer.principal).collect();
+            let keys: std::collections::BTreeSet<_> = counted.iter().map(|signer| &signer.key).collect();
+            prop_assert_eq!(people.len(), counted.len());
+            prop_assert_eq!(keys.len(), counted.len());
+            prop_assert_eq!(counted.len(), most(&pairs));
+            // The order of the files decides nothing.
+            let backwards = distinct(&all.iter().rev().collect::<Vec<_>>());
+            prop_assert_eq!(backwards.len(), counted.len());
+        }
+    }
+}
