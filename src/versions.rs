@@ -5,20 +5,27 @@
 //! read by the library, whatever the repository configures.
 
 use crate::digest::Digest;
-use git2::{ErrorCode, Oid, Repository, Sort};
+use crate::trust::SignedFile;
+use crate::trust::files::{SignatureFile, signature_folder};
+use git2::{ErrorCode, Oid, Repository, Sort, Tree};
 use std::collections::HashSet;
 use std::path::Path;
 
 /// At most this many commits are looked at.
 const MOST_COMMITS: usize = 20_000;
 
-/// The version of a file that has a digest; `None` where git does not have it.
-pub fn with_digest(folder: &Path, path: &str, wanted: Digest) -> Result<Option<Vec<u8>>, String> {
+/// The version of a document that has a digest, with the signatures that were committed with it;
+/// `None` where git does not have it.
+pub fn with_digest(
+    folder: &Path,
+    path: &str,
+    wanted: Digest,
+) -> Result<Option<SignedFile>, String> {
     find(folder, path, |bytes| Digest::of(bytes) == wanted)
 }
 
-/// The file as it was committed last.
-pub fn committed(folder: &Path, path: &str) -> Result<Option<Vec<u8>>, String> {
+/// The document as it was committed last.
+pub fn committed(folder: &Path, path: &str) -> Result<Option<SignedFile>, String> {
     find(folder, path, |_| true)
 }
 
@@ -27,7 +34,7 @@ fn find(
     folder: &Path,
     path: &str,
     suits: impl Fn(&[u8]) -> bool,
-) -> Result<Option<Vec<u8>>, String> {
+) -> Result<Option<SignedFile>, String> {
     let words = |error: git2::Error| match error.code() {
         ErrorCode::Owner => format!(
             "the git repository belongs to another user: git config --global --add safe.directory {}",
@@ -69,10 +76,39 @@ fn find(
         if let Ok(blob) = repository.find_blob(entry.id())
             && suits(blob.content())
         {
-            return Ok(Some(blob.content().to_vec()));
+            return Ok(Some(SignedFile {
+                path: path.to_owned(),
+                bytes: blob.content().to_vec(),
+                signatures: signatures(&repository, &tree, &inside),
+            }));
         }
     }
     Ok(None)
+}
+
+/// The signatures beside a document, as they were in the same commit.
+fn signatures(repository: &Repository, tree: &Tree<'_>, inside: &str) -> Vec<SignatureFile> {
+    let folder = signature_folder(inside);
+    let entry = tree.get_path(Path::new(&folder));
+    let Some(names) = entry
+        .ok()
+        .and_then(|entry| repository.find_tree(entry.id()).ok())
+    else {
+        return Vec::new();
+    };
+    let file = |entry: git2::TreeEntry<'_>| {
+        let name = entry
+            .name()
+            .ok()
+            .filter(|name| name.ends_with(".sig"))?
+            .to_owned();
+        let blob = repository.find_blob(entry.id()).ok()?;
+        Some(SignatureFile {
+            path: format!("{folder}/{name}"),
+            bytes: blob.content().to_vec(),
+        })
+    };
+    names.iter().filter_map(file).collect()
 }
 
 /// The path within the repository's work tree.

@@ -7,7 +7,7 @@ use crate::document::time;
 use crate::finding::{Finding, Location, Severity};
 use crate::policy::{self, Policy};
 use crate::trust::root;
-use crate::trust::{Header, Rollback, Route, Trust, manifest};
+use crate::trust::{Floor, Header, Rollback, Route, Trust, manifest};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long before its end a document is reported.
@@ -46,7 +46,9 @@ pub fn of_run(
         let known = |root| trust.chain().iter().any(|(_, digest)| *digest == root);
         restarts.iter().any(|restart| known(restart.root))
     });
-    if restarted && !acknowledged {
+    // Nobody acknowledges themselves: the word of a policy counts under a root that the operator pinned.
+    let pinned = matches!(trust.floor(), Some(Floor::Pinned(_)));
+    if restarted && !(acknowledged && pinned) {
         found.push(trust_restarted(trust));
     }
     found.extend(expires_soon(root::PATH, root, now));

@@ -20,7 +20,7 @@ use crate::finding::{Finding, Location, Severity, Status, Subject};
 use crate::policy::{Policy, Rules};
 use crate::snapshot::{Completeness, Organization, Part, Record, Snapshot, SourceKind};
 use crate::trust::header::CLOCK_SKEW;
-use crate::trust::{Key, Rollback, Route, Signer};
+use crate::trust::{Rollback, Route, Signer};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -138,8 +138,6 @@ pub struct BaselineSummary {
     pub route: Route,
     /// What memory says of it.
     pub rollback: Rollback,
-    /// How memory knows it.
-    pub key: Key,
 }
 
 /// What was compared and what was not.
@@ -266,7 +264,6 @@ fn begin(case: &Case<'_>) -> Assessment {
             threshold: baseline.approval().threshold,
             route: baseline.approval().route,
             rollback: baseline.rollback,
-            key: baseline.approved.key(),
         }),
         coverage: Coverage {
             connectors: snapshot.records.len(),

@@ -182,7 +182,7 @@ impl Baseline {
         if approval.route == Route::Emergency {
             trust.emergency_counts(&path, header, digest)?;
         }
-        let rollback = trust.remembered(&approved.key(), &path, header, digest)?;
+        let rollback = trust.remembered(&approved.key(approval.route), &path, header, digest)?;
         Ok(Self {
             digest,
             path,
@@ -205,8 +205,15 @@ impl Baseline {
 
 impl Approved {
     /// How memory knows the baseline: by the organization, whatever the tenant is called here.
-    pub fn key(&self) -> Key {
-        Key::Baseline(self.organization.tenant_id.clone().unwrap_or_default())
+    pub fn key(&self, route: Route) -> Key {
+        let tenant_id = self.organization.tenant_id.clone().unwrap_or_default();
+        match route {
+            Route::Emergency => Key::Emergency { tenant_id },
+            Route::Signed | Route::Manifest => Key::Baseline {
+                tenant_id,
+                tenant: self.tenant.clone(),
+            },
+        }
     }
 
     /// Reads a baseline's text; all mistakes at once.

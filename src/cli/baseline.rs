@@ -17,7 +17,7 @@ use crate::report::pipeline;
 use crate::review::of_baseline;
 use crate::snapshot::{Organization, Snapshot};
 use crate::trust::files::{self, FileError};
-use crate::trust::{Duty, Keyring, Route, SignedFile, chain};
+use crate::trust::{Duty, Keyring, Refusal, Route, SignedFile, chain};
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -315,6 +315,9 @@ impl Work<'_> {
                 Baseline::open(&self.repository.folder, self.tenant, trust).is_ok()
             });
         let path = self.path();
+        if let Err(refusal) = &self.repository.trust {
+            return self.before_without_root(&path, text, refusal);
+        }
         let committed = previous::committed(&self.repository.folder, &path, self.console);
         if in_force {
             return Before::follows(&path, text.to_owned());
@@ -328,6 +331,31 @@ impl Work<'_> {
                 return Ok(before);
             }
         }
+        Ok(Before {
+            next: draft.version,
+            digest: draft.previous,
+            text: None,
+        })
+    }
+
+    /// Without a verified root nothing says whether the file is in force. One that nobody signed is not.
+    fn before_without_root(
+        &self,
+        path: &str,
+        text: &str,
+        refusal: &Refusal,
+    ) -> Result<Before, Failure> {
+        let signed = SignedFile::load(&self.repository.folder, path)
+            .is_ok_and(|file| !file.signatures.is_empty());
+        if signed {
+            return Err(Failure::Refused {
+                message: format!(
+                    "{path} has signatures, and nothing can say whether they count: {refusal}"
+                ),
+                help: refusal.help(),
+            });
+        }
+        let draft = parse(path, &filled_in(text))?.header;
         Ok(Before {
             next: draft.version,
             digest: draft.previous,
@@ -437,16 +465,22 @@ pub(super) fn title(path: &str, old: Option<&Approved>, new: &Approved) -> Strin
     }
 }
 
-/// The version before a baseline, from git.
+/// The version before a baseline, if it was approved.
 pub(super) fn version_before(
     repository: &Repository,
     path: &str,
     approved: &Approved,
     console: &Console,
 ) -> Result<Option<Approved>, Failure> {
-    previous::with_digest(&repository.folder, path, approved.header.previous, console)
+    let document = previous::Document {
+        path,
+        duty: Duty::Baseline(&approved.tenant),
+        key: approved.key(Route::Signed),
+    };
+    let before = previous::approved(repository, &document, &approved.header, console)
         .map(|text| parse(path, &text))
-        .transpose()
+        .transpose()?;
+    Ok(before.filter(|before| previous::is_next(&before.header, &approved.header, console)))
 }
 
 fn sign_all(common: &Common, arguments: &BaselineSignArgs, console: &Console) -> Outcome {
@@ -471,6 +505,7 @@ fn sign_all(common: &Common, arguments: &BaselineSignArgs, console: &Console) ->
 
 fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
     let console = work.console;
+    let trust = work.repository.verified_root()?;
     let keyring = keyring(work.repository)?;
     if work.read()?.is_none() {
         // The first baseline of a small team: what is there, approved as found.
@@ -505,15 +540,24 @@ fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
     let task = Task {
         folder: &work.repository.folder,
         path: &path,
+        bytes: text.as_bytes(),
         duties: vec![Duty::Baseline(work.tenant)],
         keyrings: vec![&keyring],
         now: work.now,
     };
+    let mut lines = of_baseline(before.as_ref(), &approved);
+    sign::warn(
+        &mut lines,
+        trust,
+        &task,
+        &approved.key(Route::Signed),
+        &approved.header,
+    )?;
     sign::sign(
         &task,
         &arguments.sign,
         &title(&path, before.as_ref(), &approved),
-        &of_baseline(before.as_ref(), &approved),
+        &lines.sorted(),
         console,
     )
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::assessment::{self, Assessment, Case, assess};
 use crate::baseline::{Baseline, BaselineError};
+use crate::digest::Digest;
 use crate::document::Problems;
 use crate::finding::{Finding, Severity};
 use crate::policy::{PolicyError, Rules};
@@ -16,14 +17,14 @@ use crate::snapshot::Organization;
 use crate::source::export::Export;
 use crate::tenant::is_tenant_name;
 use crate::trust::header::CLOCK_SKEW;
-use crate::trust::{Floor, Refusal, Trust};
+use crate::trust::{Floor, Key, Refusal, Trust};
 use crate::verdict;
 use clap::Args;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 pub(super) const AFTER_HELP: &str = "\
 Exit codes:
@@ -84,6 +85,7 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
             .unwrap_or_else(Obstacles::without_repository),
         repository: repository.as_ref(),
         now: arguments.trust.now(),
+        opened: Mutex::default(),
     };
     if let Some(problems) = &run.obstacles.problems {
         console.problems(problems);
@@ -202,6 +204,8 @@ struct Run<'r> {
     fail_on: Severity,
     obstacles: Obstacles,
     now: Timestamp,
+    /// Every baseline that was verified.
+    opened: Mutex<Vec<(Key, u64, Digest)>>,
 }
 
 impl<'r> Run<'r> {
@@ -418,7 +422,17 @@ impl<'r> Run<'r> {
     fn baseline(&self, tenant: &str) -> Option<Result<Baseline, BaselineError>> {
         let repository = self.repository?;
         let trust = repository.trust.as_ref().ok()?;
-        Some(Baseline::open(&repository.folder, tenant, trust))
+        let opened = Baseline::open(&repository.folder, tenant, trust);
+        if let Ok(baseline) = &opened {
+            let key = baseline.approved.key(baseline.approval().route);
+            let version = baseline.approved.header.version;
+            // Whatever becomes of the tenant's export: that this version exists is known from now on.
+            self.opened
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((key, version, baseline.digest));
+        }
+        Some(opened)
     }
 
     /// The tenant's export, of the organization that is expected; `None` where nothing says where to read it.
@@ -471,14 +485,25 @@ impl<'r> Run<'r> {
     /// Findings about the documents that all tenants share.
     fn of_run(&self, trust: &Trust, tenants: &[Judged]) -> Vec<Finding> {
         let policy = self.repository.and_then(Repository::verified_policy);
-        let restarted = self.repository.is_some_and(|repository| {
+        assessment::of_run(trust, policy, self.restarted(trust, tenants), self.now)
+    }
+
+    fn restarted(&self, trust: &Trust, tenants: &[Judged]) -> bool {
+        self.repository.is_some_and(|repository| {
             let ids: Vec<&str> = tenants
                 .iter()
                 .filter_map(|tenant| tenant.assessment.organization.tenant_id.as_deref())
                 .collect();
             repository.was_restarted(trust, &ids)
-        });
-        assessment::of_run(trust, policy, restarted, self.now)
+        })
+    }
+
+    /// What fails the run by itself. A policy is worth what its root is worth: where nothing vouches
+    /// for the root, its policy does not get to say that this is no matter.
+    fn fail_on_of_run(&self, trust: Option<&Trust>, tenants: &[Judged]) -> Severity {
+        let vouched =
+            trust.is_some_and(|trust| trust.floor().is_some() && !self.restarted(trust, tenants));
+        if vouched { self.fail_on } else { Severity::Low }
     }
 
     /// Remembers the versions that were verified, so that no later run takes an older one.
@@ -489,13 +514,17 @@ impl<'r> Run<'r> {
         let (Some(state), Ok(trust)) = (&repository.state, &repository.trust) else {
             return Ok(());
         };
+        // A root that nobody vouches for, in the place of one that is known, is nothing to be remembered.
+        if trust.floor().is_none() && self.restarted(trust, &report.tenants) {
+            return Ok(());
+        }
         let mut run = repository.sightings(trust);
-        let baselines = report
-            .tenants
-            .iter()
-            .filter_map(|tenant| tenant.assessment.baseline.as_ref());
         run.documents.extend(
-            baselines.map(|baseline| (baseline.key.clone(), baseline.version, baseline.digest)),
+            self.opened
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .cloned(),
         );
         // A time given by hand says nothing about when a document was first seen.
         let clock = self.arguments.trust.now.is_none().then_some(self.now);
@@ -547,7 +576,11 @@ impl<'r> Run<'r> {
                 }),
             root,
             rules: self.rules,
-            conclusion: verdict::of_run(&conclusions, &findings, self.fail_on),
+            conclusion: verdict::of_run(
+                &conclusions,
+                &findings,
+                self.fail_on_of_run(trust, &tenants),
+            ),
             findings,
             tenants,
             out_of_scope,
@@ -560,7 +593,7 @@ fn clock_set_back(repository: &Repository, arguments: &TrustArgs) -> Option<Stri
     let seen = repository.state.as_ref()?.memory.clock()?;
     let now = arguments.now();
     let back = arguments.now.is_none() && seen.duration_since(now) > CLOCK_SKEW;
-    back.then(|| format!("the clock says {now}, and an earlier run saw {seen}: it was set back"))
+    back.then(|| format!("the clock says {now}, and an earlier run saw {seen}: it was set back; if it was that run's clock that was wrong, correct `clock` in the state file"))
 }
 
 /// What a tenant is called that no repository names: the first label of its domain.

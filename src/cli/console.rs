@@ -112,11 +112,9 @@ impl Console {
                 "error: {}\n\nFor more information, try '--help'.",
                 visible(message)
             )),
-            Failure::Run { message, help } => self.error_line(&format!(
-                "error: {}\n  → {}",
-                visible(message),
-                visible(help)
-            )),
+            Failure::Run { message, help } | Failure::Refused { message, help } => self.error_line(
+                &format!("error: {}\n  → {}", visible(message), visible(help)),
+            ),
             Failure::Problems(list) => self.problems(list),
         }
     }

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::document::Source;
 use crate::review::{Line, Review, of_baseline};
 use crate::trust::manifest::{self, Entry};
-use crate::trust::{Duty, SignedFile, files};
+use crate::trust::{Duty, Key, SignedFile, files};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,6 +24,7 @@ pub(super) fn sign(
     now: Timestamp,
     console: &Console,
 ) -> Outcome {
+    let trust = repository.verified_root()?;
     let keyring = keyring(repository)?;
     let (listed, draft) = listed(repository)?;
     let mut entries = BTreeMap::new();
@@ -60,10 +61,13 @@ pub(super) fn sign(
         console.note(&format!("wrote {}", manifest::PATH));
     }
     let path = manifest::PATH;
+    let text = text_of(repository, path)?.unwrap_or_default();
+    let (header, _) = manifest::parse(Source { path, text: &text })?;
     // Whoever holds the role for one of the tenants can sign; each tenant counts its own holders.
     let task = Task {
         folder: &repository.folder,
         path,
+        bytes: text.as_bytes(),
         duties: entries
             .keys()
             .map(|tenant| Duty::Baseline(tenant))
@@ -72,7 +76,9 @@ pub(super) fn sign(
         now,
     };
     let title = format!("{path}: {} baselines", entries.len());
-    sign::sign(&task, arguments, &title, &grouped(changes), console)
+    let mut lines = grouped(changes);
+    sign::warn(&mut lines, trust, &task, &Key::Manifest, &header)?;
+    sign::sign(&task, arguments, &title, &lines.sorted(), console)
 }
 
 /// Each change once, with all tenants whose baselines make it: a thousand times the same is one thing to read.
@@ -112,7 +118,8 @@ fn listed(repository: &Repository) -> Result<(BTreeMap<String, Entry>, bool), Fa
                 .keys()
                 .all(|tenant| trust.verify(Duty::Baseline(tenant), file).is_ok())
         };
-        file.is_ok_and(|file| all(&file))
+        // A root that nobody vouches for says nothing of what is in force.
+        trust.floor().is_some() && file.is_ok_and(|file| all(&file))
     });
     Ok((entries, !counts))
 }

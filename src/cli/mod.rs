@@ -117,6 +117,13 @@ pub(crate) enum Failure {
         /// How to go on.
         help: String,
     },
+    /// Something is not to be believed, so nothing was done: exit 3.
+    Refused {
+        /// What, and why.
+        message: String,
+        /// How to go on.
+        help: String,
+    },
     /// Mistakes in files, each with its place: exit 1.
     Problems(crate::document::Problems),
 }
@@ -133,6 +140,7 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::Run { .. } | Self::Problems(_) => 1,
+            Self::Refused { .. } => 3,
         }
     }
 }
@@ -140,7 +148,9 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Usage(message) | Self::Run { message, .. } => f.write_str(message),
+            Self::Usage(message) | Self::Run { message, .. } | Self::Refused { message, .. } => {
+                f.write_str(message)
+            }
             Self::Problems(problems) => write!(f, "{problems}"),
         }
     }

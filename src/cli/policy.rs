@@ -15,7 +15,7 @@ use crate::policy::{Policy, Rules};
 use crate::proposal::policy::next_policy;
 use crate::proposal::{Next, ProposalError};
 use crate::review::of_policy;
-use crate::trust::{Duty, Header, SignedFile, files};
+use crate::trust::{Duty, Header, Key, SignedFile, files};
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -82,9 +82,15 @@ fn before(
     document: &Document,
     console: &Console,
 ) -> Result<Option<Document>, Failure> {
-    previous::with_digest(&repository.folder, PATH, document.header.previous, console)
+    let approved = previous::Document {
+        path: PATH,
+        duty: Duty::Policy,
+        key: Key::Policy,
+    };
+    let before = previous::approved(repository, &approved, &document.header, console)
         .map(|text| parse(&text))
-        .transpose()
+        .transpose()?;
+    Ok(before.filter(|before| previous::is_next(&before.header, &document.header, console)))
 }
 
 fn propose(
@@ -188,21 +194,26 @@ fn sign_policy(
     console: &Console,
 ) -> Outcome {
     let repository = Repository::needed(common, trust, console)?;
-    let document = parse(&text_of_policy(&repository)?)?;
+    let verified = repository.verified_root()?;
+    let text = text_of_policy(&repository)?;
+    let document = parse(&text)?;
     let old = before(&repository, &document, console)?;
     let keyring = baseline::keyring(&repository)?;
     let task = Task {
         folder: &repository.folder,
         path: PATH,
+        bytes: text.as_bytes(),
         duties: vec![Duty::Policy],
         keyrings: vec![&keyring],
         now: trust.now(),
     };
+    let mut lines = of_policy(old.as_ref(), &document);
+    sign::warn(&mut lines, verified, &task, &Key::Policy, &document.header)?;
     sign::sign(
         &task,
         arguments,
         &title(old.as_ref(), &document),
-        &of_policy(old.as_ref(), &document),
+        &lines.sorted(),
         console,
     )
 }

@@ -1,38 +1,88 @@
-//! The version before a document, where git has it.
+//! The version before a document: the one in force, where it can be had and believed.
 
 use super::console::Console;
-use crate::digest::Digest;
+use super::repository::Repository;
+use crate::trust::{Duty, Header, Key, SignedFile};
 use crate::versions;
 use std::path::Path;
 
-/// The version that a document names as the one before.
-pub(super) fn with_digest(
-    folder: &Path,
-    path: &str,
-    previous: Option<Digest>,
+/// Which document it is.
+pub(super) struct Document<'a> {
+    /// Its path in the audit repository.
+    pub path: &'a str,
+    /// Who signs it.
+    pub duty: Duty<'a>,
+    /// How memory knows it.
+    pub key: Key,
+}
+
+/// The version that a document names as the one before, from git, if it was approved.
+///
+/// What a review compares with decides what it shows. So only what an earlier run verified, or
+/// what enough people signed, is compared with; otherwise everything is shown as new.
+pub(super) fn approved(
+    repository: &Repository,
+    document: &Document<'_>,
+    header: &Header,
     console: &Console,
 ) -> Option<String> {
-    let wanted = previous?;
-    let found = found(versions::with_digest(folder, path, wanted), console);
-    if found.is_none() {
+    let wanted = header.previous?;
+    let path = document.path;
+    let Some(file) = found(
+        versions::with_digest(&repository.folder, path, wanted),
+        console,
+    ) else {
         console.note(&format!(
-            "the version before, {wanted}, is not in git: everything is shown as new"
+            "the version before {path}, {wanted}, is not in git: everything is shown as new"
         ));
+        return None;
+    };
+    if !was_approved(repository, document, &file) {
+        console.note(&format!(
+            "the version before {path}, {wanted}, is in git and was not signed by enough people: everything is shown as new"
+        ));
+        return None;
     }
-    found
+    String::from_utf8(file.bytes).ok()
 }
 
-/// The version that was committed last.
+fn was_approved(repository: &Repository, document: &Document<'_>, file: &SignedFile) -> bool {
+    let Ok(trust) = &repository.trust else {
+        return false;
+    };
+    let seen = trust
+        .newest_seen(&document.key)
+        .is_some_and(|seen| seen.digest == file.digest());
+    seen || match document.duty {
+        Duty::Baseline(tenant) => trust.verify_baseline(tenant, file).is_ok(),
+        duty => trust.verify(duty, file).is_ok(),
+    }
+}
+
+/// The version that was committed last, whoever signed it: to count on from.
 pub(super) fn committed(folder: &Path, path: &str, console: &Console) -> Option<String> {
-    found(versions::committed(folder, path), console)
+    let file = found(versions::committed(folder, path), console)?;
+    String::from_utf8(file.bytes).ok()
 }
 
-fn found(bytes: Result<Option<Vec<u8>>, String>, console: &Console) -> Option<String> {
-    match bytes {
-        Ok(bytes) => bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
+fn found(file: Result<Option<SignedFile>, String>, console: &Console) -> Option<SignedFile> {
+    match file {
+        Ok(file) => file,
         Err(reason) => {
             console.note(&format!("earlier versions cannot be read: {reason}"));
             None
         }
     }
+}
+
+/// Whether one version is the next after another: an older one would hide what came in between.
+pub(super) fn is_next(before: &Header, now: &Header, console: &Console) -> bool {
+    let next = before.version.checked_add(1) == Some(now.version);
+    if !next {
+        console.note(&format!(
+            "version {} names version {} as the one before: everything is shown as new",
+            now.version, before.version
+        ));
+    }
+    next
 }

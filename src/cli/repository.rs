@@ -4,9 +4,8 @@ use super::config::{self, Config};
 use super::console::Console;
 use super::state::State;
 use super::{Common, Failure, TrustArgs};
-use crate::digest::Digest;
 use crate::policy::{Policy, PolicyError, Rules};
-use crate::trust::{Key, Known, Refusal, Sightings, Trust};
+use crate::trust::{Floor, Key, Known, Refusal, Sightings, Trust};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +19,8 @@ pub(crate) struct Repository {
     pub trust: Result<Trust, Refusal>,
     /// What earlier runs saw, where that is kept.
     pub state: Option<State>,
+    /// The root that was trusted before anything was read, if there is one.
+    pub floor: Option<Floor>,
     /// Its policy; `None` without a verified root to verify it by.
     pub policy: Option<Result<Policy, PolicyError>>,
 }
@@ -47,6 +48,7 @@ impl Repository {
             memory: state.as_ref().map(|state| &state.memory),
             repository: &name_of(&folder),
         };
+        let floor = known.floor();
         let trust = Trust::open(&folder, known, arguments.now());
         if let Ok(trust) = &trust {
             console.detail(&format!(
@@ -76,6 +78,7 @@ impl Repository {
             folder,
             config,
             trust,
+            floor,
             state,
             policy,
         }))
@@ -92,6 +95,14 @@ impl Repository {
                 "there is no connguard.yaml here or in a parent folder",
                 "change to an audit repository, or name one with --config",
             )
+        })
+    }
+
+    /// The verified root: nothing is signed under one that cannot be believed.
+    pub fn verified_root(&self) -> Result<&Trust, Failure> {
+        self.trust.as_ref().map_err(|refusal| Failure::Refused {
+            message: refusal.to_string(),
+            help: refusal.help(),
         })
     }
 
@@ -114,23 +125,25 @@ impl Repository {
         let policy = self
             .verified_policy()
             .map(|policy| (Key::Policy, policy.document.header.version, policy.digest));
+        // One that not enough people signed is nobody's word yet, and must not outrank what is.
         let manifest = trust.manifest().as_ref().ok().and_then(Option::as_ref);
+        let manifest = manifest.filter(|manifest| trust.is_signed_for_all(manifest));
         let manifest =
             manifest.map(|manifest| (Key::Manifest, manifest.header.version, manifest.digest));
         Sightings {
             repository: name_of(&self.folder),
             roots: trust.chain().to_vec(),
+            known_by: trust.known_by().to_vec(),
             documents: policy.into_iter().chain(manifest).collect(),
         }
     }
 
     /// Whether an earlier run trusted another root here, or for these organizations.
     pub fn was_restarted(&self, trust: &Trust, tenant_ids: &[&str]) -> bool {
-        let chain: Vec<Digest> = trust.chain().iter().map(|(_, digest)| *digest).collect();
         self.state.as_ref().is_some_and(|state| {
             state
                 .memory
-                .was_restarted(&chain, &name_of(&self.folder), tenant_ids)
+                .was_restarted(trust.known_by(), &name_of(&self.folder), tenant_ids)
         })
     }
 

@@ -2,11 +2,13 @@
 
 use super::console::Console;
 use super::{Failure, Outcome};
+use crate::digest::Digest;
+use crate::finding::{Direction, Severity};
 use crate::hostile_text::visible;
-use crate::review::Review;
+use crate::review::{Line, Review};
 use crate::signing::agent::{Agent, Identity};
 use crate::signing::{KeyFile, SigningError, SigningKey, usual_keys};
-use crate::trust::{Duty, Keyring, SignedFile, files};
+use crate::trust::{Duty, Header, Key, Keyring, SignedFile, Trust, files};
 use clap::Args;
 use jiff::Timestamp;
 use ssh_key::public::KeyData;
@@ -116,6 +118,8 @@ pub(super) struct Task<'a> {
     pub folder: &'a Path,
     /// The document, relative to it.
     pub path: &'a str,
+    /// Its bytes as they were reviewed: these are signed, whatever the file holds by then.
+    pub bytes: &'a [u8],
     /// What is asked for; of a manifest, the baseline of every tenant in it.
     pub duties: Vec<Duty<'a>>,
     /// Roots by which the signature may count: for a new root also the one before.
@@ -172,11 +176,24 @@ pub(super) fn sign(
     )? {
         return Ok(3);
     }
-    let signature = match make(task, found, principal, console)? {
+    let made = make(task, found, principal, console)?;
+    if files::read(task.folder, task.path).ok().as_deref() != Some(task.bytes) {
+        return Err(Failure::Refused {
+            message: format!(
+                "{} was changed while it was reviewed: nothing was signed",
+                task.path
+            ),
+            help: "look at it again".to_owned(),
+        });
+    }
+    let signature = match made {
         Made::Signature(signature) => signature,
         Made::Elsewhere(line) => {
             console.text(&format!("{line}\n"))?;
-            console.note("connguard cannot use this key itself: run the line above, then verify");
+            console.note(&format!(
+                "connguard cannot use this key itself: run the line above over what was shown, {}, then verify",
+                Digest::of(task.bytes)
+            ));
             return Ok(3);
         }
     };
@@ -246,21 +263,81 @@ fn make(
             SigningKey::unlock(key, &passphrase).map_err(|error| unusable(&error))?
         }
     };
-    let file = files::read(task.folder, task.path)
-        .map_err(|error| Failure::run(error.to_string(), "write the document first"))?;
-    key.sign(task.duty().namespace(), &file)
+    key.sign(task.duty().namespace(), task.bytes)
         .map(Made::Signature)
         .map_err(|error| unusable(&error))
 }
 
 /// The line with which OpenSSH signs.
 fn by_hand(task: &Task<'_>, key: &str, principal: &str) -> String {
+    let folder = files::signature_folder(task.path);
     format!(
-        "ssh-keygen -Y sign -n {} -f {key} < {} > {}/{principal}.sig",
+        "ssh-keygen -Y sign -n {} -f {} < {} > {}",
         task.duty().namespace(),
-        task.path,
-        files::signature_folder(task.path)
+        quoted(key),
+        quoted(task.path),
+        quoted(&format!("{folder}/{principal}.sig"))
     )
+}
+
+/// A word as a shell takes it for itself.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "./_@+-".contains(c);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// Adds what whoever signs has to know beside the changes: that nothing vouches for the root
+/// by which they were shown, and that versions were never seen.
+///
+/// What memory would refuse anyway is not offered for signing.
+pub(super) fn warn(
+    review: &mut Review,
+    trust: &Trust,
+    task: &Task<'_>,
+    key: &Key,
+    header: &Header,
+) -> Result<(), Failure> {
+    trust
+        .remembered(key, task.path, header, Digest::of(task.bytes))
+        .map_err(|refusal| Failure::Refused {
+            message: refusal.to_string(),
+            help: refusal.help(),
+        })?;
+    let mut add = |subject: String, words: String, severity: Severity| {
+        review.lines.push(Line {
+            subject,
+            words,
+            direction: Direction::Widens,
+            severity,
+        });
+    };
+    if trust.floor().is_none() {
+        add(
+            "trust/root.yaml".to_owned(),
+            format!(
+                "is neither pinned nor remembered, so whoever can write here may have made it: {}",
+                trust.digest()
+            ),
+            Severity::High,
+        );
+    }
+    if let Some(seen) = trust.newest_seen(key)
+        && header.version > seen.version.saturating_add(1)
+    {
+        add(
+            format!("version {}", header.version),
+            format!(
+                "follows versions that no run here has seen: the newest was {}",
+                seen.version
+            ),
+            Severity::High,
+        );
+    }
+    Ok(())
 }
 
 fn nobody(task: &Task<'_>, keys: &[Found], arguments: &SignArgs) -> Failure {

@@ -17,8 +17,10 @@ use crate::review::{of_policy, of_root};
 use crate::snapshot::Organization;
 use crate::tenant::is_tenant_name;
 use crate::trust::allowed_signers::{self, is_principal};
-use crate::trust::chain::{FOLDER, folder_of};
-use crate::trust::{Duty, Keyring, Refusal, Sightings, SignedFile, Trust, files, manifest, root};
+use crate::trust::chain::{self, FOLDER, folder_of};
+use crate::trust::{
+    Duty, Floor, Keyring, Refusal, Sightings, SignedFile, Trust, files, manifest, root,
+};
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use ssh_key::PublicKey;
@@ -422,9 +424,16 @@ fn sign_both(
         // Whoever makes the first root has said what is to be in it.
         yes: true,
     };
+    let read = |path: &str| files::read(folder, path).map_err(|error| unwritable(&error));
+    let (root_bytes, policy_bytes) = (read(root::PATH)?, read(crate::policy::PATH)?);
     let task = |path: &'static str, duty: Duty<'static>| Task {
         folder,
         path,
+        bytes: if duty == Duty::Root {
+            &root_bytes
+        } else {
+            &policy_bytes
+        },
         duties: vec![duty],
         keyrings: vec![&keyring],
         now,
@@ -436,8 +445,7 @@ fn sign_both(
         &of_root(None, &keyring),
         console,
     )?;
-    let text = std::fs::read_to_string(folder.join(crate::policy::PATH)).unwrap_or_default();
-    let policy = policy::parse(&text)?;
+    let policy = policy::parse(&String::from_utf8_lossy(&policy_bytes))?;
     sign::sign(
         &task(crate::policy::PATH, Duty::Policy),
         &sign_arguments,
@@ -469,6 +477,7 @@ fn finish(
         let run = Sightings {
             repository: super::repository::name_of(folder),
             roots: vec![(1, digest)],
+            known_by: vec![digest],
             documents: Vec::new(),
         };
         let clock = arguments.trust.now.is_none().then(|| arguments.trust.now());
@@ -487,18 +496,45 @@ fn finish(
     Ok(0)
 }
 
-/// The root before the one in the folder, kept whole.
-fn root_before(repository: &Repository, current: &Keyring) -> Result<Option<Keyring>, Failure> {
-    let version = current.root.header.version;
-    if version == 1 {
+/// The root before the one in the folder, kept whole, and vouched for by the one that is trusted.
+///
+/// What a review compares with decides what it shows: another root laid there would hide every change.
+fn root_before(
+    repository: &Repository,
+    current: &Keyring,
+    now: Timestamp,
+    console: &Console,
+) -> Result<Option<Keyring>, Failure> {
+    let header = &current.root.header;
+    if header.version == 1 {
         return Ok(None);
     }
-    Keyring::load(&repository.folder, &folder_of(version - 1)).map(Some).map_err(|refusal| {
-        Failure::run(
-            format!("the root before cannot be read: {refusal}"),
-            "restore trust/roots from a revision you trust; connguard trust rotate keeps earlier roots there",
-        )
-    })
+    let folder = folder_of(header.version - 1);
+    let refuse = |reason: String| {
+        Failure::Refused {
+            message: format!("the root before, in {folder}, is not to be believed: {reason}"),
+            help: "restore trust/roots from a revision you trust; connguard trust rotate keeps earlier roots there".to_owned(),
+        }
+    };
+    let before = Keyring::load(&repository.folder, &folder)
+        .map_err(|refusal| refuse(refusal.to_string()))?;
+    if header.previous != Some(before.digest) {
+        return Err(refuse(format!(
+            "it is {}, and the new root names another one",
+            before.digest
+        )));
+    }
+    match repository.floor {
+        // The new root itself has been trusted already.
+        Some(Floor::Pinned(digest) | Floor::Remembered(digest)) if digest == current.digest => {}
+        Some(floor) => {
+            chain::follow(&repository.folder, &folder, Some(floor), |_| None, now)
+                .map_err(|refusal| refuse(refusal.to_string()))?;
+        }
+        None => console
+            .note("no root is pinned or remembered: the root before is believed as it lies there"),
+    }
+    Ok(Some(before))
 }
 
 fn sign(common: &Common, arguments: &TrustSignArgs, console: &Console) -> Outcome {
@@ -513,7 +549,7 @@ fn sign_root(
     console: &Console,
 ) -> Outcome {
     let current = keyring(repository)?;
-    let before = root_before(repository, &current)?;
+    let before = root_before(repository, &current, now, console)?;
     let title = match &before {
         Some(before) => format!(
             "{} version {} against version {}:",
@@ -526,6 +562,7 @@ fn sign_root(
     let task = Task {
         folder: &repository.folder,
         path: root::PATH,
+        bytes: &current.file.bytes,
         duties: vec![Duty::Root],
         // It needs the signatures of the root before as well as its own.
         keyrings: before.iter().chain([&current]).collect(),

@@ -5,7 +5,7 @@ use crate::digest::Digest;
 use crate::document::edit::{self, Edits, Lines};
 use crate::document::yaml::Content;
 use crate::document::{Node, Problems, Source};
-use crate::trust::allowed_signers::AllowedSigners;
+use crate::trust::allowed_signers::{self, AllowedSigners, SignerKey};
 use crate::trust::root::{PATH, Root};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -86,24 +86,34 @@ pub fn next_signers(text: &str, rotation: &Rotation, now: Timestamp) -> String {
     changed
 }
 
-/// A line whose key counts until now only.
+/// A line whose key counts until now only, or until the end that it had before.
 fn retired(line: &str, name: &str, now: Timestamp) -> String {
     // The next whole second, so that what was seen in this one stands.
     let end = now + SignedDuration::from_secs(1);
-    let until = format!("valid-before=\"{}\"", end.strftime("%Y%m%d%H%M%SZ"));
-    let rest = line
-        .trim_start()
-        .trim_start_matches('"')
-        .strip_prefix(name)
-        .unwrap_or_default();
-    let rest = rest.trim_start_matches('"').trim_start();
-    let first = rest.split_whitespace().next().unwrap_or_default();
-    if rest.contains("valid-before=") {
+    let ended = AllowedSigners::parse(Source {
+        path: "",
+        text: line,
+    })
+    .is_ok_and(|own| {
+        let ends = |key: &SignerKey| key.valid_before.is_some_and(|before| before <= end);
+        own.lines().iter().all(ends)
+    });
+    if ended {
         return line.to_owned();
     }
-    let has_options = first.contains('=') || first.contains("cert-authority");
-    let separator = if has_options { "," } else { " " };
-    format!("{name} {until}{separator}{rest}")
+    let until = format!("valid-before=\"{}\"", end.strftime("%Y%m%d%H%M%SZ"));
+    let rest = line.trim_start().trim_start_matches('"').strip_prefix(name);
+    let rest = rest
+        .unwrap_or_default()
+        .trim_start_matches('"')
+        .trim_start();
+    let (options, key) = allowed_signers::options_of(rest);
+    let kept: Vec<&str> = options
+        .into_iter()
+        .filter(|option| !option.to_ascii_lowercase().starts_with("valid-before="))
+        .collect();
+    let options: Vec<&str> = kept.into_iter().chain([until.as_str()]).collect();
+    format!("{name} {} {}", options.join(","), key.trim_start())
 }
 
 /// The text of the next root. Comments and order stay.

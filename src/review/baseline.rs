@@ -1,7 +1,7 @@
 //! One version of a baseline against the one before.
 
 use super::Review;
-use crate::baseline::{Acceptance, Approved, ApprovedConnector};
+use crate::baseline::{Acceptance, Approved, ApprovedConnector, ExpectedChange};
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::drift::Change;
@@ -13,8 +13,9 @@ use std::collections::BTreeSet;
 /// Without one before, everything is new.
 pub fn of_baseline(before: Option<&Approved>, now: &Approved) -> Review {
     let mut review = Review::default();
+    organization(&mut review, before, now);
+    review.life(before.map(|before| &before.header), &now.header);
     if let Some(before) = before {
-        organization(&mut review, before, now);
         for connector in &before.connectors {
             if partner(connector, now, before).is_none() {
                 removed(&mut review, connector);
@@ -54,10 +55,23 @@ fn partner<'a>(
     })
 }
 
-fn organization(review: &mut Review, before: &Approved, now: &Approved) {
-    if before.organization != now.organization {
-        let words = "is for another organization than the version before";
-        review.widens("organization", words, Severity::Critical);
+fn organization(review: &mut Review, before: Option<&Approved>, now: &Approved) {
+    let show = |approved: &Approved| {
+        let own = &approved.organization;
+        let parts = [&own.domain, &own.tenant_id].map(|part| part.clone().unwrap_or_default());
+        parts.join(", ")
+    };
+    match before {
+        Some(before) if before.organization != now.organization => {
+            let words = format!(
+                "{}, and the version before is for {}",
+                show(now),
+                show(before)
+            );
+            review.widens("organization", words, Severity::Critical);
+        }
+        Some(_) => {}
+        None => review.neutral("organization", show(now)),
     }
 }
 
@@ -75,51 +89,71 @@ fn added(review: &mut Review, connector: &ApprovedConnector) {
         (true, true) => Severity::Critical,
         _ => Severity::Medium,
     };
-    let state = if is_enabled(connector) {
-        "enabled"
-    } else {
-        "disabled"
-    };
-    let mut facts = Vec::new();
-    for property in [
-        Property::SenderIPAddresses,
-        Property::TlsSenderCertificateName,
-        Property::SenderDomains,
-    ] {
-        if let Some(value) = connector
-            .setting(property)
-            .filter(|value| !value.is_empty())
-        {
-            facts.push(format!(
-                "{} {}",
-                property.name(),
-                shorten(&value.elements())
-            ));
-        }
-    }
-    let requires_tls =
-        connector.setting(Property::RequireTls).as_deref() == Some(&Value::Boolean(true));
-    facts.push(
-        if requires_tls {
-            "TLS required"
-        } else {
-            "TLS not required"
-        }
-        .to_owned(),
-    );
-    let kind = match connector.connector_type() {
-        Some(ConnectorType::OnPremises) => "OnPremises",
-        Some(ConnectorType::Partner) => "Partner",
-        None => "of an unknown type",
-    };
-    let words = format!("is approved anew, {state}, {kind}: {}", facts.join("; "));
     // A partner's connector holds mail out; approving one opens nothing by itself.
     let direction = if on_premises {
         Direction::Widens
     } else {
         Direction::Neutral
     };
+    let settings: Vec<String> = Property::settings()
+        .filter_map(|property| fact(connector, property))
+        .collect();
+    let id = connector.id.as_deref().unwrap_or("not made yet");
+    let words = format!("is approved anew ({id}): {}", settings.join("; "));
     review.add(label(connector), words, direction, severity);
+    planned(review, connector, &[]);
+}
+
+/// A setting of a new connector, whole: whoever signs approves all of it.
+fn fact(connector: &ApprovedConnector, property: Property) -> Option<String> {
+    let value = connector.setting(property)?;
+    if value.is_empty() {
+        return None;
+    }
+    let count = match &*value {
+        Value::Addresses(set) if set.count() > 1 => format!(" ({} addresses)", set.count()),
+        _ => String::new(),
+    };
+    Some(format!(
+        "{} {}{count}",
+        property.name(),
+        value.elements().join(", ")
+    ))
+}
+
+/// Values that are approved beside the settings until a time, those of the version before left out.
+fn planned(review: &mut Review, connector: &ApprovedConnector, known: &[ExpectedChange]) {
+    let same = |one: &ExpectedChange, two: &ExpectedChange| {
+        (one.property, &one.value, one.until) == (two.property, &two.value, two.until)
+    };
+    // A planned type weighs the others, too: by every type that it may be, the worst counts.
+    let retyped = connector
+        .expected_changes
+        .iter()
+        .any(|change| change.property == Property::ConnectorType);
+    let kind = connector.connector_type().filter(|_| !retyped);
+    for change in &connector.expected_changes {
+        if known.iter().any(|earlier| same(earlier, change)) {
+            continue;
+        }
+        let Some(approved) = connector.setting(change.property) else {
+            continue;
+        };
+        let weighed = Change::new(
+            change.property,
+            approved.into_owned(),
+            change.value.clone(),
+            (kind, kind),
+        );
+        let words = format!(
+            "until {}, {} {} as well ({})",
+            change.until,
+            change.property.name(),
+            weighed.words,
+            change.reason
+        );
+        review.add(label(connector), words, weighed.direction, weighed.severity);
+    }
 }
 
 fn removed(review: &mut Review, connector: &ApprovedConnector) {
@@ -150,29 +184,7 @@ fn changed(review: &mut Review, old: &ApprovedConnector, new: &ApprovedConnector
             review.add(&label, words, change.direction, change.severity);
         }
     }
-    for planned in &new.expected_changes {
-        let known = old.expected_changes.iter().any(|earlier| {
-            (earlier.property, &earlier.value, earlier.until)
-                == (planned.property, &planned.value, planned.until)
-        });
-        let approved = new.setting(planned.property);
-        if let Some(approved) = approved.filter(|_| !known) {
-            let change = Change::new(
-                planned.property,
-                approved.into_owned(),
-                planned.value.clone(),
-                types,
-            );
-            let words = format!(
-                "until {}, {} {} as well ({})",
-                planned.until,
-                planned.property.name(),
-                change.words,
-                planned.reason
-            );
-            review.add(&label, words, change.direction, change.severity);
-        }
-    }
+    planned(review, new, &old.expected_changes);
     review.changed(
         &format!("{label}, owner"),
         &old.owner,
@@ -251,7 +263,18 @@ fn lists(review: &mut Review, before: Option<&Approved>, now: &Approved) {
                 Severity::Medium,
             );
         }
-        if !lost.is_empty() {
+        // Rules about a list that is not there do not apply, and an empty one allows nothing.
+        let gone = now.lists.get(name).is_none();
+        if gone {
+            review.widens(
+                format!("list {name}"),
+                format!(
+                    "is no longer there, so rules about it do not apply: {}",
+                    shorten(&lost)
+                ),
+                Severity::High,
+            );
+        } else if !lost.is_empty() {
             review.narrows(format!("list {name}"), format!("loses {}", shorten(&lost)));
         }
     }

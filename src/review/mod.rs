@@ -7,12 +7,18 @@ mod baseline;
 mod policy;
 mod root;
 
+use crate::document::time;
 use crate::finding::{Direction, Severity};
+use crate::trust::Header;
+use jiff::SignedDuration;
 use serde::Serialize;
 
 pub use baseline::of_baseline;
 pub use policy::of_policy;
 pub use root::of_root;
+
+/// Nobody remembers for longer what they approved.
+const LONG_LIFE: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,6 +68,15 @@ impl Review {
         self.add(subject, words, Direction::Neutral, Severity::Info);
     }
 
+    /// Says a value of a first version: one more lenient than the program proposes widens.
+    fn first(&mut self, subject: &str, value: impl Into<String>, lenient: bool) {
+        if lenient {
+            self.widens(subject, value, Severity::Medium);
+        } else {
+            self.neutral(subject, value);
+        }
+    }
+
     /// Says that a value changed, if it did.
     fn changed(
         &mut self,
@@ -82,6 +97,24 @@ impl Review {
                 direction,
                 severity,
             );
+        }
+    }
+
+    /// How long the document counts. Longer than two years is as good as for ever.
+    fn life(&mut self, before: Option<&Header>, now: &Header) {
+        let life = now.expires.duration_since(now.issued);
+        let words = match before {
+            Some(before) => format!("{} instead of {}", now.expires, before.expires),
+            None => now.expires.to_string(),
+        };
+        if life > LONG_LIFE {
+            self.widens(
+                "expires",
+                format!("{words}: {} after it was issued", time::words(life)),
+                Severity::Medium,
+            );
+        } else {
+            self.neutral("expires", words);
         }
     }
 

@@ -4,6 +4,7 @@ use super::Review;
 use crate::document::time;
 use crate::finding::{Direction, Severity};
 use crate::policy::document::{Catalogue, Document, Override};
+use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
 /// What a policy lets pass that the one before did not, and the other way round.
@@ -24,8 +25,26 @@ fn first(review: &mut Review, now: &Document) {
             format!("must get a verdict from {}", kinds.join(" or ")),
         );
     }
-    review.neutral("fail_on", now.fail_on.name());
-    review.neutral("max_snapshot_age", time::words(now.max_snapshot_age));
+    let lenient = now.fail_on > Severity::Low;
+    review.first("fail_on", now.fail_on.name(), lenient);
+    let day = SignedDuration::from_hours(24);
+    review.first(
+        "max_snapshot_age",
+        time::words(now.max_snapshot_age),
+        now.max_snapshot_age > day,
+    );
+    review.first(
+        "catalogue",
+        catalogue(now),
+        now.catalogue == Catalogue::Nothing,
+    );
+    if let Some(window) = now.change_window {
+        review.first("change_window", time::words(window), true);
+    }
+    for (name, entries) in now.lists.iter() {
+        review.neutral(format!("list {name}"), entries.join(", "));
+    }
+    review.life(None, &now.header);
     for (name, digest) in &now.rules {
         review.neutral(format!("rule file {name}"), digest.to_string());
     }
@@ -83,15 +102,19 @@ fn compare(review: &mut Review, before: &Document, now: &Document) {
         window(now),
         wider(now.change_window > before.change_window),
     );
-    let catalogue = |document: &Document| match document.catalogue {
-        Catalogue::Default(revision) => format!("default@{revision}"),
-        Catalogue::Nothing => "none".to_owned(),
-    };
     let fewer = now.catalogue == Catalogue::Nothing;
     review.changed("catalogue", catalogue(before), catalogue(now), wider(fewer));
+    review.life(Some(&before.header), &now.header);
     lists(review, before, now);
     rules(review, before, now);
     exceptions(review, Some(before), now);
+}
+
+fn catalogue(document: &Document) -> String {
+    match document.catalogue {
+        Catalogue::Default(revision) => format!("default@{revision}"),
+        Catalogue::Nothing => "none".to_owned(),
+    }
 }
 
 const fn wider(widens: bool) -> Direction {

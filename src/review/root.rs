@@ -1,6 +1,7 @@
 //! One version of the root against the one before.
 
 use super::Review;
+use crate::document::time;
 use crate::finding::{Direction, Severity};
 use crate::trust::Keyring;
 use crate::trust::root::Grant;
@@ -37,6 +38,22 @@ pub fn of_root(before: Option<&Keyring>, now: &Keyring) -> Review {
             Severity::High,
         );
     }
+    let longest = |keyring: &Keyring| {
+        let emergency = keyring.root.emergency.as_ref()?;
+        Some(time::words(emergency.max_validity))
+    };
+    if let Some(now_longest) = longest(now) {
+        match before.and_then(longest) {
+            Some(before) => review.changed(
+                "emergency, max_validity",
+                before,
+                now_longest,
+                Direction::Widens,
+            ),
+            None => review.neutral("emergency, max_validity", now_longest),
+        }
+    }
+    review.life(before.map(|before| &before.root.header), &now.root.header);
     keys(&mut review, before, now);
     review.sorted()
 }

@@ -237,15 +237,13 @@ fn parse_line(source: Source<'_>, text: &str, span: Range<usize>) -> Result<Sign
 }
 
 /// Whether a text names exactly one person: no pattern, and no letter that looks like another.
-/// Signature files are named by it, so it must be a file's name everywhere, too.
+/// Signature files are named by it and people paste it into shells, so nothing else is taken.
 pub fn is_principal(text: &str) -> bool {
-    let unsafe_in_names = [',', '*', '?', '!', '"', '\'', '/', '\\', ':', '<', '>', '|'];
-    !text.is_empty()
-        && text.len() <= 200
-        && !text.starts_with(['.', '#', '-'])
+    text.len() <= 200
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text
             .chars()
-            .all(|c| c.is_ascii_graphic() && !unsafe_in_names.contains(&c))
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '@' | '+' | '-'))
 }
 
 const OPTIONS_HELP: &str = "known options: cert-authority, namespaces=\"a,b\", valid-after=\"20260101Z\", valid-before=\"20270101Z\"";
@@ -296,6 +294,16 @@ impl Options {
             }
         }
         Ok(options)
+    }
+}
+
+/// What stands behind the principal of a line: its options, and the key with its comment.
+pub fn options_of(rest: &str) -> (Vec<&str>, &str) {
+    let (first, after) = word(rest);
+    if is_key_type(first) {
+        (Vec::new(), rest)
+    } else {
+        (split_options(first), after)
     }
 }
 

@@ -55,11 +55,12 @@ pub fn folder_of(version: u64) -> String {
 /// Expired roots may stand in the middle: only the last one has to be in force.
 pub fn follow(
     repository: &Path,
+    folder: &str,
     floor: Option<Floor>,
     past: impl Fn(&[Digest]) -> Option<Lineage>,
     now: Timestamp,
 ) -> Result<(Keyring, Vec<(u64, Digest)>), Refusal> {
-    let current = Keyring::load(repository, FOLDER)?;
+    let current = Keyring::load(repository, folder)?;
     let digest = current.digest;
     let earlier = match floor.filter(|floor| floor.digest() != digest) {
         None => Vec::new(),
@@ -97,6 +98,34 @@ pub fn follow(
         before = Some(keyring);
     }
     Ok((current, chain))
+}
+
+/// Version and digest of the roots before one, as far back as each is there and signed the next, oldest first.
+///
+/// They make nothing trusted. By them memory knows a root again that was pinned anew.
+pub fn ancestors(repository: &Path, root: &Keyring, now: Timestamp) -> Vec<(u64, Digest)> {
+    let mut found = Vec::new();
+    let mut after: Option<Keyring> = None;
+    loop {
+        let next = after.as_ref().unwrap_or(root);
+        let header = &next.root.header;
+        let Some(previous) = header.previous.filter(|_| found.len() < 1000) else {
+            break;
+        };
+        match Keyring::load(repository, &folder_of(header.version - 1)) {
+            Ok(before)
+                if before.digest == previous
+                    && before.root.header.version + 1 == header.version
+                    && before.verify(Duty::Root, &next.file, now).is_ok() =>
+            {
+                found.push((before.root.header.version, before.digest));
+                after = Some(before);
+            }
+            _ => break,
+        }
+    }
+    found.reverse();
+    found
 }
 
 /// The root with a digest among the earlier ones.

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The largest document or signature that is read, in bytes.
@@ -125,9 +125,32 @@ pub fn write(repository: &Path, path: &str, bytes: &[u8]) -> Result<(), FileErro
     let folder = full.parent().unwrap_or(repository);
     fs::create_dir_all(folder).map_err(io)?;
     let name = full.file_name().unwrap_or_default().to_string_lossy();
-    let beside = folder.join(format!(".{name}.new"));
-    fs::write(&beside, bytes).map_err(io)?;
-    fs::rename(&beside, &full).map_err(io)
+    let (beside, mut file) = new_file(folder, &name).map_err(io)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written
+        .and_then(|()| fs::rename(&beside, &full))
+        .inspect_err(|_| {
+            let _ = fs::remove_file(&beside);
+        })
+        .map_err(io)
+}
+
+/// A file that was not there: made anew, so that no link laid out under its name is followed.
+fn new_file(folder: &Path, name: &str) -> std::io::Result<(PathBuf, fs::File)> {
+    let mut number = 0;
+    loop {
+        let path = folder.join(format!(".{name}.{}-{number}.new", std::process::id()));
+        match fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+        {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && number < 100 => {
+                number += 1
+            }
+            opened => return opened.map(|file| (path, file)),
+        }
+    }
 }
 
 /// Takes away the signatures of a document's earlier version, which git keeps.

@@ -7,6 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 /// How far ahead of the clock a document may be issued: machines' clocks differ.
 pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
+/// The highest version that is taken: one change a second for thirty years.
+const HIGHEST_VERSION: u64 = 1_000_000_000;
+
 /// Version, chain and life of a signed document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -25,7 +28,19 @@ impl Header {
     pub fn read(reader: &Reader<'_>, fields: &mut Fields<'_, '_, '_>, kind: &str) -> Option<Self> {
         fields.header(kind);
         let version_node = fields.required("version");
-        let version = version_node.and_then(|node| reader.number(node, 1));
+        let version = version_node
+            .and_then(|node| Some((node, reader.number(node, 1)?)))
+            .and_then(|(node, version)| {
+                if version <= HIGHEST_VERSION {
+                    return Some(version);
+                }
+                reader.wrong(
+                    node.span.clone(),
+                    format!("a version above {HIGHEST_VERSION} leaves none to come after it"),
+                    "raise the version before by one",
+                );
+                None
+            });
         let previous_node = fields.optional("previous");
         let previous = previous_node.and_then(|node| reader.digest(node));
         let issued = fields.required("issued").and_then(|node| reader.time(node));

@@ -16,6 +16,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How the names of baselines begin.
+const BASELINE: &str = "baseline ";
+
 /// `schema` of the state file.
 pub const SCHEMA: &str = "connguard/state/v1";
 
@@ -44,13 +47,15 @@ pub struct Lineage {
 }
 
 /// A version of a document that a run verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Digest of its bytes.
     pub digest: Digest,
     /// When a run first verified it, by that run's own clock; `None` where the time was given by hand.
     pub first_seen: Option<Timestamp>,
+    /// The tenant's local name, of baselines.
+    pub tenant: Option<String>,
     /// Its version.
     pub version: u64,
 }
@@ -62,8 +67,18 @@ pub enum Key {
     Policy,
     /// The manifest of baselines.
     Manifest,
-    /// The baseline of an organization, by its tenant id.
-    Baseline(String),
+    /// The baseline of an organization.
+    Baseline {
+        /// Its tenant id, by which it is known whatever it is called.
+        tenant_id: String,
+        /// Its local name, under which no other organization may pass.
+        tenant: String,
+    },
+    /// What the people for emergencies signed: remembered apart, so that it outranks nothing.
+    Emergency {
+        /// The organization's tenant id.
+        tenant_id: String,
+    },
 }
 
 impl Key {
@@ -71,7 +86,8 @@ impl Key {
         match self {
             Self::Policy => "policy".to_owned(),
             Self::Manifest => "manifest".to_owned(),
-            Self::Baseline(tenant_id) => format!("baseline {tenant_id}"),
+            Self::Baseline { tenant_id, .. } => format!("{BASELINE}{tenant_id}"),
+            Self::Emergency { tenant_id } => format!("emergency {tenant_id}"),
         }
     }
 }
@@ -163,18 +179,16 @@ impl Memory {
         let own = self.position(chain).unwrap_or(self.lineages.len());
         self.lineages.iter().take(own).any(|lineage| {
             lineage.repositories.contains(repository)
-                || tenant_ids.iter().any(|id| {
-                    let key = Key::Baseline((*id).to_owned()).name();
-                    lineage.documents.contains_key(&key)
-                })
+                || tenant_ids
+                    .iter()
+                    .any(|id| lineage.documents.contains_key(&format!("{BASELINE}{id}")))
         })
     }
 
     /// Remembers what a run verified. Older versions take no newer one's place, whatever the order of runs.
     pub fn record(&mut self, run: &Sightings, clock: Option<Timestamp>) {
         self.clock = self.clock.max(clock);
-        let chain: Vec<Digest> = run.roots.iter().map(|(_, digest)| *digest).collect();
-        let index = self.position(&chain).unwrap_or_else(|| {
+        let index = self.position(&run.known_by).unwrap_or_else(|| {
             self.lineages.push(Lineage::default());
             self.lineages.len() - 1
         });
@@ -186,6 +200,7 @@ impl Memory {
             lineage.roots.entry(*version).or_insert(Seen {
                 digest: *digest,
                 first_seen: clock,
+                tenant: None,
                 version: *version,
             });
         }
@@ -193,9 +208,13 @@ impl Memory {
             let seen = Seen {
                 digest: *digest,
                 first_seen: clock,
+                tenant: key.tenant().map(str::to_owned),
                 version: *version,
             };
-            let known = lineage.documents.entry(key.name()).or_insert(seen);
+            let known = lineage
+                .documents
+                .entry(key.name())
+                .or_insert_with(|| seen.clone());
             if known.version < seen.version {
                 *known = seen;
             } else if known.digest == seen.digest && known.first_seen.is_none() {
@@ -212,7 +231,12 @@ impl Lineage {
 
     /// The newest version of the root that was seen.
     pub fn newest_root(&self) -> Option<Seen> {
-        self.roots.last_key_value().map(|(_, seen)| *seen)
+        self.roots.last_key_value().map(|(_, seen)| seen.clone())
+    }
+
+    /// The newest version of a document that was seen.
+    pub fn newest(&self, key: &Key) -> Option<&Seen> {
+        self.documents.get(&key.name())
     }
 
     /// When exactly this document was first verified, by a run's own clock.
@@ -232,9 +256,67 @@ impl Lineage {
         header: &Header,
         digest: Digest,
     ) -> Result<Rollback, Refusal> {
-        match self.documents.get(&key.name()) {
-            Some(seen) => follows(*seen, path, header, digest),
-            None => Ok(Rollback::FirstSeen),
+        // What is signed for an emergency stands where the next baseline would.
+        let compared = match key {
+            Key::Emergency { tenant_id } => format!("{BASELINE}{tenant_id}"),
+            _ => key.name(),
+        };
+        let status = match self.documents.get(&compared) {
+            Some(seen) => follows(seen, path, header, digest)?,
+            None => Rollback::FirstSeen,
+        };
+        self.keeps_its_name(key, path, header, digest)?;
+        Ok(status)
+    }
+
+    /// A tenant's name and its organization belong together: only the next version of the
+    /// document that was seen may change either, so that no other baseline slips into its place.
+    fn keeps_its_name(
+        &self,
+        key: &Key,
+        path: &str,
+        header: &Header,
+        digest: Digest,
+    ) -> Result<(), Refusal> {
+        let Some(tenant) = key.tenant() else {
+            return Ok(());
+        };
+        let own = key.name();
+        let renamed = |(name, seen): &(&String, &Seen)| {
+            let known = seen.tenant.as_deref();
+            if **name == own {
+                known != Some(tenant)
+            } else {
+                known == Some(tenant)
+            }
+        };
+        let other = self
+            .documents
+            .iter()
+            .filter(|(name, _)| name.starts_with(BASELINE))
+            .find(renamed);
+        let Some((name, seen)) = other else {
+            return Ok(());
+        };
+        if seen.digest == digest || header.previous == Some(seen.digest) {
+            return Ok(());
+        }
+        Err(Refusal::Fork {
+            path: path.to_owned(),
+            reason: format!(
+                "an earlier run knew {:?} as the organization {}, and this is no next version of that baseline",
+                seen.tenant.as_deref().unwrap_or_default(),
+                name.trim_start_matches(BASELINE)
+            ),
+        })
+    }
+}
+
+impl Key {
+    fn tenant(&self) -> Option<&str> {
+        match self {
+            Self::Baseline { tenant, .. } => Some(tenant),
+            _ => None,
         }
     }
 }
@@ -257,7 +339,7 @@ pub(super) fn status(
 
 /// Whether a document is the newest one seen, or follows it.
 pub(super) fn follows(
-    seen: Seen,
+    seen: &Seen,
     path: &str,
     header: &Header,
     digest: Digest,
@@ -282,7 +364,9 @@ pub(super) fn follows(
             seen.digest
         ));
     }
-    if version == seen.version + 1 && header.previous != Some(seen.digest) {
+    // Saturating: what is in the state file is checked by nobody else.
+    let next = seen.version.saturating_add(1);
+    if version == next && header.previous != Some(seen.digest) {
         let named = header
             .previous
             .map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
@@ -291,7 +375,7 @@ pub(super) fn follows(
             seen.digest
         ));
     }
-    Ok(if version > seen.version + 1 {
+    Ok(if version > next {
         Rollback::Gap { seen: seen.version }
     } else {
         Rollback::Checked
@@ -305,6 +389,8 @@ pub struct Sightings {
     pub repository: String,
     /// The chain of roots, from the trusted one to the one in force.
     pub roots: Vec<(u64, Digest)>,
+    /// The digests by which the roots' lineage is known.
+    pub known_by: Vec<Digest>,
     /// Documents with version and digest.
     pub documents: Vec<(Key, u64, Digest)>,
 }

@@ -121,11 +121,17 @@ impl Root {
             ("root".to_owned(), &self.root),
             ("policy".to_owned(), &self.policy),
         ];
-        for delegation in &self.baseline {
-            let name = if delegation.tenants.is_empty() {
-                "baseline".to_owned()
+        for (index, delegation) in self.baseline.iter().enumerate() {
+            // The first match decides, so the place is part of what a delegation says.
+            let place = if self.baseline.len() > 1 {
+                format!("baseline {}", index + 1)
             } else {
-                format!("baseline of {}", delegation.tenants.join(", "))
+                "baseline".to_owned()
+            };
+            let name = if delegation.tenants.is_empty() {
+                place
+            } else {
+                format!("{place} of {}", delegation.tenants.join(", "))
             };
             grants.push((name, &delegation.grant));
         }

@@ -23,6 +23,16 @@ pub struct Known<'m> {
     pub repository: &'m str,
 }
 
+impl Known<'_> {
+    /// The root to start from: the pinned one, else the one that an earlier run saw here.
+    pub fn floor(&self) -> Option<Floor> {
+        let remembered = || self.memory?.remembered_root(self.repository);
+        self.pin
+            .map(Floor::Pinned)
+            .or_else(|| remembered().map(Floor::Remembered))
+    }
+}
+
 /// How a baseline came to be approved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -50,6 +60,8 @@ pub struct Approval {
 pub struct Trust {
     keyring: Keyring,
     chain: Vec<(u64, Digest)>,
+    /// Digests of the chain and of the roots before it.
+    known_by: Vec<Digest>,
     floor: Option<Floor>,
     remembers: bool,
     past: Option<Lineage>,
@@ -65,17 +77,15 @@ impl Trust {
     /// that an earlier run saw here; without either it can only vouch for
     /// itself, which the caller must report.
     pub fn open(repository: &Path, known: Known<'_>, now: Timestamp) -> Result<Self, Refusal> {
-        let remembered = || known.memory?.remembered_root(known.repository);
-        let floor = known
-            .pin
-            .map(Floor::Pinned)
-            .or_else(|| remembered().map(Floor::Remembered));
+        let floor = known.floor();
         let lineage = |chain: &[Digest]| known.memory?.lineage(chain).cloned();
-        let (keyring, chain) = chain::follow(repository, floor, lineage, now)?;
-        let digests: Vec<Digest> = chain.iter().map(|(_, digest)| *digest).collect();
+        let (keyring, chain) = chain::follow(repository, chain::FOLDER, floor, lineage, now)?;
+        let earlier = chain::ancestors(repository, &keyring, now);
+        let all = earlier.iter().chain(&chain);
+        let digests: Vec<Digest> = all.map(|(_, digest)| *digest).collect();
         let past = lineage(&digests);
         let rollback = match past.as_ref().and_then(Lineage::newest_root) {
-            Some(seen) => memory::follows(seen, root::PATH, &keyring.root.header, keyring.digest)?,
+            Some(seen) => memory::follows(&seen, root::PATH, &keyring.root.header, keyring.digest)?,
             None if known.memory.is_some() => Rollback::FirstSeen,
             None => Rollback::NotChecked,
         };
@@ -84,6 +94,7 @@ impl Trust {
         Ok(Self {
             keyring,
             chain,
+            known_by: digests,
             floor,
             remembers,
             past,
@@ -111,6 +122,16 @@ impl Trust {
     /// Version and digest of every root from the trusted one to the one in force.
     pub fn chain(&self) -> &[(u64, Digest)] {
         &self.chain
+    }
+
+    /// The digests by which memory knows the root's lineage.
+    pub fn known_by(&self) -> &[Digest] {
+        &self.known_by
+    }
+
+    /// The newest version of a document that an earlier run verified.
+    pub fn newest_seen(&self, key: &Key) -> Option<&memory::Seen> {
+        self.past.as_ref().and_then(|past| past.newest(key))
     }
 
     /// The root that was trusted before anything was read, if there was one.
@@ -236,6 +257,17 @@ impl Trust {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a manifest has the signatures that every tenant in it asks for.
+    pub fn is_signed_for_all(&self, manifest: &Manifest) -> bool {
+        let counts = |tenant: &String| {
+            let duty = Duty::Baseline(tenant);
+            self.keyring
+                .count(duty, manifest::PATH, manifest.attested())
+                .is_ok()
+        };
+        !manifest.entries.is_empty() && manifest.entries.keys().all(counts)
     }
 
     /// What memory says of a document; refuses one that is older than one seen before, or a fork.
