@@ -15,6 +15,7 @@ mod check;
 mod drift_table;
 mod fetch;
 mod harness;
+mod hijack;
 mod hostile;
 mod keys;
 mod reference;
