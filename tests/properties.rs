@@ -417,3 +417,125 @@ proptest! {
         prop_assert_eq!(again.text, second.text);
     }
 }
+
+/// A document as another reader of YAML reads it, under the same strictness.
+fn by_another_reader(text: &str) -> Option<serde_json::Value> {
+    let options = serde_yaml::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        merge_keys: serde_yaml::MergeKeyPolicy::Error,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+        budget: serde_yaml::budget! { max_nodes: 250_000, max_depth: 32, max_aliases: 100, max_anchors: 100 },
+    };
+    serde_yaml::from_str_with_options(text, options).ok()
+}
+
+fn by_ours(text: &str) -> Option<serde_json::Value> {
+    use connguard::document::yaml::Content;
+    use connguard::document::{Node, Source};
+    fn value(node: &Node, text: &str) -> serde_json::Value {
+        assert!(node.span.start <= node.span.end && node.span.end <= text.len());
+        assert!(text.is_char_boundary(node.span.start) && text.is_char_boundary(node.span.end));
+        match &node.content {
+            Content::Null => serde_json::Value::Null,
+            Content::Boolean(value) => json!(value),
+            Content::Integer(number) => i64::try_from(*number)
+                .map_or_else(|_| json!(*number as f64), |number| json!(number)),
+            Content::Float(number) => json!(number),
+            Content::Text(text) => json!(text),
+            Content::List(items) => items.iter().map(|item| value(item, text)).collect(),
+            Content::Map(entries) => entries
+                .iter()
+                .map(|(key, node)| (key.name.clone(), value(node, text)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        }
+    }
+    let node = Node::parse(Source { path: "x", text }).ok()?;
+    Some(value(&node, text))
+}
+
+/// Numbers may be whole to one reader and not to the other, and are the same number.
+fn alike(one: &serde_json::Value, two: &serde_json::Value) -> bool {
+    use serde_json::Value as V;
+    match (one, two) {
+        (V::Number(one), V::Number(two)) => one.as_f64() == two.as_f64(),
+        (V::Array(one), V::Array(two)) => {
+            one.len() == two.len() && one.iter().zip(two).all(|(one, two)| alike(one, two))
+        }
+        (V::Object(one), V::Object(two)) => {
+            one.len() == two.len()
+                && one
+                    .iter()
+                    .all(|(key, value)| two.get(key).is_some_and(|other| alike(value, other)))
+        }
+        (one, two) => one == two,
+    }
+}
+
+fn tree() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(|value| json!(value)),
+        any::<i32>().prop_map(|value| json!(value)),
+        "\\PC{0,8}|yes|no|on|0[0-9]{1,3}|1_0|[-+.0-9eExo]{1,5}|~|null|true"
+            .prop_map(|text| json!(text)),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            prop::collection::btree_map("[a-z]{1,4}", inner, 0..4).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn our_reading_of_yaml_is_that_of_another_reader(text in "([ \\-?:,\\[\\]{}#&*|>'\"%@`a-z0-9.~\\n]|: |\\n- |\\n  |k: ){0,24}") {
+        match (by_ours(&text), by_another_reader(&text)) {
+            (Some(ours), Some(other)) => prop_assert!(alike(&ours, &other), "{text:?}\n{ours}\n{other}"),
+            // We take less, never more: neither tags nor two keys of one spelling.
+            (Some(ours), None) => prop_assert!(false, "{text:?} is refused elsewhere, and ours says {ours}"),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn plain_scalars_mean_what_they_mean_to_another_reader(scalar in "[-+.0-9eExXobBa-fA-F_:~]{1,8}|[nN][uU][lL]{2}|[tT]rue|FALSE|\\.inf|[yY]es|off") {
+        let text = format!("k: {scalar}\n");
+        match (by_ours(&text), by_another_reader(&text)) {
+            (Some(ours), Some(other)) => prop_assert!(alike(&ours, &other), "{text:?}\n{ours}\n{other}"),
+            (ours, other) => prop_assert_eq!(ours.is_some(), other.is_some(), "{:?}", text),
+        }
+    }
+
+    #[test]
+    fn what_another_program_writes_is_read_back(tree in tree()) {
+        let text = serde_yaml::to_string(&tree).unwrap();
+        let read = by_ours(&text);
+        prop_assert!(read.as_ref().is_some_and(|read| alike(read, &tree)), "{text}\n{read:?}");
+    }
+}
+
+#[test]
+fn the_projects_own_documents_are_read_as_by_another_reader() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    for folder in [".", "trust", "policies", "baselines"] {
+        for entry in fs::read_dir(project.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+            {
+                let text = fs::read_to_string(&path).unwrap();
+                let (ours, other) = (by_ours(&text).unwrap(), by_another_reader(&text).unwrap());
+                assert!(alike(&ours, &other), "{}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 40, "{seen}");
+}

@@ -1,18 +1,26 @@
 //! YAML as a tree of nodes, each with its place in the file.
 //!
-//! The only door to the YAML crate. Input is bounded in nodes, depth and
-//! aliases; duplicate keys, merge keys and foreign tags are refused, and words
-//! such as `no` and `on` stay texts.
+//! The only door to the YAML crate, which finds the events of a document; what a
+//! plain scalar means is settled here, by YAML 1.2 and more strictly: words such
+//! as `no` and `on`, and numbers with leading zeros or underscores, are texts.
+//! Input is bounded in nodes, depth and aliases; duplicate keys, merge keys and
+//! tags are refused. A test holds the result against another reader of YAML.
 
 use super::problem::{Problem, Source};
 use crate::finding::excerpt;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_yaml::{Location, Spanned};
-use std::fmt;
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// The largest YAML document that is read, in bytes.
 pub const LARGEST_DOCUMENT: usize = 16 * 1024 * 1024;
+/// More values than any such file has reason to hold, those that aliases repeat included.
+const MOST_NODES: usize = 250_000;
+/// Deeper than any such file has reason to be.
+const DEEPEST: usize = 32;
+/// At most this many aliases are followed.
+const MOST_ALIASES: usize = 100;
 
 /// A value of a YAML document with its place.
 #[derive(Clone, Debug)]
@@ -65,21 +73,10 @@ impl Node {
             )
             .help("split it, or take out what does not belong there"));
         }
-        let options = serde_yaml::options! {
-            strict_booleans: true,
-            leading_zero_numbers_as_strings: true,
-            underscored_numbers_as_strings: true,
-            merge_keys: serde_yaml::MergeKeyPolicy::Error,
-            reject_unsupported_tags: true,
-            with_snippet: false,
-            budget: serde_yaml::budget! { max_nodes: 250_000, max_depth: 32, max_aliases: 100, max_anchors: 100 },
-        };
-        serde_yaml::from_str_with_options(source.text, options).map_err(|error| {
-            let span = error
-                .location()
-                .map_or(0..0, |location| place_of_error(source, &location));
+        let mut tree = Tree::new(source);
+        tree.document().map_err(|(span, message)| {
             source
-                .problem(span, plain_message(&error))
+                .problem(span, message)
                 .help("the file must be YAML 1.2; see `connguard schema` for its grammar")
         })
     }
@@ -98,141 +95,301 @@ impl Node {
     }
 }
 
-/// The crate's message without the position, which we show ourselves.
-fn plain_message(error: &serde_yaml::Error) -> String {
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    let message = first
-        .split_once(" at line ")
-        .map_or(first, |(message, _)| message);
-    message.trim_start_matches("error: ").to_owned()
+/// What is wrong, and where.
+type Wrong = (Range<usize>, String);
+
+/// One event and its place.
+struct Found<'s> {
+    event: Event<'s>,
+    span: Range<usize>,
+    place: (usize, usize),
 }
 
-/// Errors of the grammar carry line and column; only those of values carry bytes.
-fn place_of_error(source: Source<'_>, location: &Location) -> Range<usize> {
-    if location
-        .span()
-        .byte_offset()
-        .is_some_and(|offset| offset > 0)
-    {
-        return span(location);
+/// Builds the tree of one document from its events.
+struct Tree<'s> {
+    source: Source<'s>,
+    events: Parser<'s, StrInput<'s>>,
+    /// Nodes that have been given a name, with how many nodes each stands for.
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    aliases: usize,
+}
+
+impl<'s> Tree<'s> {
+    fn new(source: Source<'s>) -> Self {
+        Self {
+            source,
+            events: Parser::new_from_str(source.text),
+            anchors: HashMap::new(),
+            nodes: 0,
+            aliases: 0,
+        }
     }
-    let number = |number: u64| usize::try_from(number).unwrap_or(1);
-    let line_start = source.offset_of(number(location.line()), 1);
-    let line = source.text.get(line_start..).unwrap_or_default();
-    let in_line = line
-        .char_indices()
-        .nth(number(location.column()).saturating_sub(1))
-        .map_or(0, |(index, _)| index);
-    line_start + in_line..line_start + in_line + 1
-}
 
-fn place(location: &Location) -> (usize, usize) {
-    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
-    (number(location.line()), number(location.column()))
-}
+    /// The only document of the file; a file without one holds nothing.
+    fn document(&mut self) -> Result<Node, Wrong> {
+        let mut root = None;
+        loop {
+            let found = self.next()?;
+            match found.event {
+                Event::StreamEnd => {
+                    let nothing = Node {
+                        content: Content::Null,
+                        span: 0..0,
+                        place: (1, 1),
+                    };
+                    return Ok(root.unwrap_or(nothing));
+                }
+                Event::DocumentStart(..) if root.is_some() => {
+                    return Err((found.span, "the file holds several documents".to_owned()));
+                }
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                _ => root = Some(self.node(found, 0)?),
+            }
+        }
+    }
 
-fn span(location: &Location) -> Range<usize> {
-    let span = location.span();
-    let as_usize = |number: Option<u64>| number.and_then(|number| usize::try_from(number).ok());
-    let start = as_usize(span.byte_offset()).unwrap_or_default();
-    start..start + as_usize(span.byte_len()).unwrap_or_default()
-}
+    /// The next event that is not a comment.
+    fn next(&mut self) -> Result<Found<'s>, Wrong> {
+        loop {
+            let (event, span) = match self.events.next() {
+                Some(Ok(event)) => event,
+                Some(Err(error)) => return Err(self.malformed(&error)),
+                None => return Err((0..0, "the file ends too early".to_owned())),
+            };
+            // The crate gives offsets in bytes wherever it reads a text.
+            let start = span.start.byte_offset().unwrap_or_default();
+            let found = Found {
+                event,
+                span: start..span.end.byte_offset().unwrap_or(start).max(start),
+                place: (span.start.line().max(1), span.start.col() + 1),
+            };
+            if !matches!(found.event, Event::Comment(..)) {
+                return Ok(found);
+            }
+        }
+    }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Content>::deserialize(deserializer)?;
-        Ok(Self {
-            content: spanned.value,
-            span: span(&spanned.referenced),
-            place: place(&spanned.referenced),
+    fn malformed(&self, error: &ScanError) -> Wrong {
+        let length = self.source.text.len();
+        let at = error.marker().byte_offset().unwrap_or(length).min(length);
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let message = message.split(" at ").next().unwrap_or(message);
+        (at..at + 1, message.to_owned())
+    }
+
+    fn node(&mut self, found: Found<'s>, depth: usize) -> Result<Node, Wrong> {
+        let Found { event, span, place } = found;
+        let before = self.nodes;
+        self.count(1, &span)?;
+        if depth > DEEPEST {
+            return Err((
+                span,
+                format!("the file is nested deeper than {DEEPEST} levels"),
+            ));
+        }
+        let (content, anchor) = match event {
+            Event::Scalar(text, style, anchor, None) => (scalar(text, style, &span)?, anchor),
+            Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
+            Event::MappingStart(_, anchor, None) => (self.map(depth)?, anchor),
+            Event::Alias(anchor) => {
+                let node = self.alias(anchor, &span)?;
+                return Ok(Node {
+                    span,
+                    place,
+                    ..node
+                });
+            }
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
+                return Err((span, "tags are not taken: put a text in quotes".to_owned()));
+            }
+            _ => return Err((span, "a value was expected here".to_owned())),
+        };
+        let node = Node {
+            content,
+            span,
+            place,
+        };
+        if anchor != 0 {
+            self.anchors
+                .insert(anchor, (node.clone(), self.nodes - before));
+        }
+        Ok(node)
+    }
+
+    fn count(&mut self, nodes: usize, span: &Range<usize>) -> Result<(), Wrong> {
+        self.nodes += nodes;
+        if self.nodes > MOST_NODES {
+            let message = format!("the file holds more than {MOST_NODES} values");
+            return Err((span.clone(), message));
+        }
+        Ok(())
+    }
+
+    /// A value that stands elsewhere in the file. One that is not complete yet would hold itself.
+    fn alias(&mut self, anchor: usize, span: &Range<usize>) -> Result<Node, Wrong> {
+        self.aliases += 1;
+        if self.aliases > MOST_ALIASES {
+            return Err((
+                span.clone(),
+                format!("the file holds more than {MOST_ALIASES} aliases"),
+            ));
+        }
+        let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
+            return Err((
+                span.clone(),
+                "this alias stands inside what it repeats".to_owned(),
+            ));
+        };
+        self.count(size, span)?;
+        Ok(node)
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Content, Wrong> {
+        let mut items = Vec::new();
+        loop {
+            let found = self.next()?;
+            if matches!(found.event, Event::SequenceEnd) {
+                return Ok(Content::List(items));
+            }
+            items.push(self.node(found, depth + 1)?);
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Content, Wrong> {
+        let mut entries: Vec<(Key, Node)> = Vec::new();
+        loop {
+            let found = self.next()?;
+            if matches!(found.event, Event::MappingEnd) {
+                return Ok(Content::Map(entries));
+            }
+            let key = self.key(found, depth)?;
+            // Few keys: comparing is quicker than a table, and a hostile file is bounded.
+            if entries.len() < FEW && entries.iter().any(|(earlier, _)| earlier.name == key.name) {
+                return Err(twice(&key));
+            }
+            let value = self.next()?;
+            entries.push((key, self.node(value, depth + 1)?));
+            if entries.len() == FEW {
+                return self.long_map(entries, depth);
+            }
+        }
+    }
+
+    /// A mapping of many keys, such as the tenants of a fleet.
+    fn long_map(&mut self, mut entries: Vec<(Key, Node)>, depth: usize) -> Result<Content, Wrong> {
+        let mut names: std::collections::HashSet<String> =
+            entries.iter().map(|(key, _)| key.name.clone()).collect();
+        loop {
+            let found = self.next()?;
+            if matches!(found.event, Event::MappingEnd) {
+                return Ok(Content::Map(entries));
+            }
+            let key = self.key(found, depth)?;
+            if !names.insert(key.name.clone()) {
+                return Err(twice(&key));
+            }
+            let value = self.next()?;
+            entries.push((key, self.node(value, depth + 1)?));
+        }
+    }
+
+    /// A key: any scalar but nothing and fractions, as it is written.
+    fn key(&mut self, found: Found<'s>, depth: usize) -> Result<Key, Wrong> {
+        let merge =
+            matches!(&found.event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
+        if merge {
+            return Err((
+                found.span,
+                "merge keys are not taken: write the values out".to_owned(),
+            ));
+        }
+        let node = self.node(found, depth + 1)?;
+        let name = match node.content {
+            Content::Text(text) => text,
+            Content::Boolean(value) => value.to_string(),
+            Content::Integer(number) => number.to_string(),
+            _ => return Err((node.span, "a key must be a text".to_owned())),
+        };
+        Ok(Key {
+            name,
+            span: node.span,
+            place: node.place,
         })
     }
 }
 
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ContentVisitor)
-    }
+/// Up to so many keys are compared with each other one by one.
+const FEW: usize = 32;
+
+fn twice(key: &Key) -> Wrong {
+    let name = excerpt(&key.name);
+    (key.span.clone(), format!("duplicate mapping key: {name}"))
 }
 
-struct ContentVisitor;
-
-impl<'de> Visitor<'de> for ContentVisitor {
-    type Value = Content;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value")
+/// What a scalar means: quoted and block ones are texts, plain ones go by YAML 1.2's core schema.
+fn scalar(text: Cow<'_, str>, style: ScalarStyle, span: &Range<usize>) -> Result<Content, Wrong> {
+    if style != ScalarStyle::Plain {
+        return Ok(Content::Text(text.into_owned()));
     }
-
-    fn visit_unit<E>(self) -> Result<Content, E> {
-        Ok(Content::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Content, E> {
-        Ok(Content::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Content, D::Error> {
-        Content::deserialize(deserializer)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Content, E> {
-        Ok(Content::Boolean(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Content, E> {
-        Ok(Content::Integer(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Content, E> {
-        Ok(Content::Integer(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Content, E> {
-        Ok(Content::Float(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Content, E> {
-        Ok(Content::Text(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Content, E> {
-        Ok(Content::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Content, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(Content::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Content, A::Error> {
-        let mut entries: Vec<(Key, Node)> = Vec::new();
-        while let Some(key) = access.next_key::<Spanned<KeyText>>()? {
-            let key = Key {
-                span: span(&key.referenced),
-                place: place(&key.referenced),
-                name: key.value.0,
-            };
-            entries.push((key, access.next_value()?));
-        }
-        Ok(Content::Map(entries))
-    }
+    Ok(match &*text {
+        "" | "~" | "null" | "Null" | "NULL" => Content::Null,
+        "true" | "True" | "TRUE" => Content::Boolean(true),
+        "false" | "False" | "FALSE" => Content::Boolean(false),
+        plain => match number(plain) {
+            Some(Content::Float(number)) if !number.is_finite() => {
+                let message = format!("{plain} is no finite number: put a text in quotes");
+                return Err((span.clone(), message));
+            }
+            Some(number) => number,
+            None => Content::Text(text.into_owned()),
+        },
+    })
 }
 
-/// A key: any scalar, as text.
-struct KeyText(String);
-
-impl<'de> Deserialize<'de> for KeyText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Content::deserialize(deserializer)? {
-            Content::Text(text) => Ok(Self(text)),
-            Content::Boolean(value) => Ok(Self(value.to_string())),
-            Content::Integer(number) => Ok(Self(number.to_string())),
-            _ => Err(de::Error::custom("a key must be a text")),
-        }
+/// A plain scalar as a number. A leading zero makes it a text: `010` is 8 to some and 10 to others.
+fn number(text: &str) -> Option<Content> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let first = unsigned.bytes().next()?;
+    if !(first.is_ascii_digit() || first == b'.') {
+        return None;
     }
+    if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
+        return Some(Content::Float(f64::INFINITY));
+    }
+    let negative = text.starts_with('-');
+    let radix = match unsigned.get(..2) {
+        Some("0x" | "0X") => Some(16),
+        Some("0o" | "0O") => Some(8),
+        Some("0b" | "0B") => Some(2),
+        _ => None,
+    };
+    if let Some(radix) = radix {
+        let digits = unsigned
+            .get(2..)
+            .filter(|digits| digits.chars().all(|c| c.is_digit(radix)))?;
+        let magnitude = i128::from_str_radix(digits, radix).ok()?;
+        return Some(Content::Integer(if negative {
+            -magnitude
+        } else {
+            magnitude
+        }));
+    }
+    if unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+        let leading_zero = first == b'0' && unsigned.len() > 1;
+        return match (leading_zero, text.parse::<i128>()) {
+            (true, _) => None,
+            (false, Ok(number)) => Some(Content::Integer(number)),
+            (false, Err(_)) => text.parse().ok().map(Content::Float),
+        };
+    }
+    let is_float = unsigned.bytes().any(|byte| byte.is_ascii_digit())
+        && unsigned
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    // What is left to check, one point and one exponent, the standard library's grammar does.
+    is_float
+        .then(|| text.parse().ok().map(Content::Float))
+        .flatten()
 }
