@@ -64,7 +64,10 @@ impl SignedFile {
         let mut signatures = Vec::new();
         for name in signature_names(repository, &folder)? {
             let path = format!("{folder}/{name}");
-            let bytes = read(repository, &path)?;
+            if signatures.is_empty() {
+                no_link(repository, &path)?;
+            }
+            let bytes = read_here(repository, &path)?;
             signatures.push(SignatureFile { path, bytes });
         }
         Ok(Self {
@@ -87,12 +90,17 @@ pub fn signature_folder(path: &str) -> String {
 
 /// Reads a regular file below the repository, never through a link.
 pub fn read(repository: &Path, path: &str) -> Result<Vec<u8>, FileError> {
+    no_link(repository, path)?;
+    read_here(repository, path)
+}
+
+/// The same where its folders have been looked at.
+fn read_here(repository: &Path, path: &str) -> Result<Vec<u8>, FileError> {
     let full = repository.join(path);
     let io = |error: std::io::Error| FileError::Io {
         path: path.to_owned(),
         error: error.to_string(),
     };
-    no_link(repository, path)?;
     let metadata = fs::symlink_metadata(&full).map_err(|error| missing_or(path, error))?;
     if !metadata.is_file() {
         return Err(FileError::NotRegular(path.to_owned()));

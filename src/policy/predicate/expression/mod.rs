@@ -176,6 +176,27 @@ impl Condition for Expression {
     }
 
     fn check(&self, subject: &Subject<'_>) -> Result<Check, Check> {
+        if self.holds(subject)? {
+            return Ok(Check::Holds);
+        }
+        let properties: Vec<Property> = self.properties.iter().copied().collect();
+        let described: Vec<String> = properties
+            .iter()
+            .map(|property| describe(subject, *property))
+            .collect();
+        let message = format!(
+            "{} (demanded: {})",
+            described.join(", "),
+            self.text.split_whitespace().collect::<Vec<_>>().join(" ")
+        );
+        Ok(Offence {
+            message,
+            ..combination(subject, &properties)
+        }
+        .fails())
+    }
+
+    fn holds(&self, subject: &Subject<'_>) -> Result<bool, Check> {
         if let Some(name) = self
             .lists
             .iter()
@@ -189,24 +210,7 @@ impl Condition for Expression {
             ));
         }
         match self.evaluate(subject) {
-            Ok(Value::Bool(true)) => Ok(Check::Holds),
-            Ok(Value::Bool(false)) => {
-                let properties: Vec<Property> = self.properties.iter().copied().collect();
-                let described: Vec<String> = properties
-                    .iter()
-                    .map(|property| describe(subject, *property))
-                    .collect();
-                let message = format!(
-                    "{} (demanded: {})",
-                    described.join(", "),
-                    self.text.split_whitespace().collect::<Vec<_>>().join(" ")
-                );
-                Ok(Offence {
-                    message,
-                    ..combination(subject, &properties)
-                }
-                .fails())
-            }
+            Ok(Value::Bool(holds)) => Ok(holds),
             Ok(other) => Err(Check::Unknown(format!(
                 "the expression gave {other:?}, which is neither true nor false"
             ))),
