@@ -91,7 +91,7 @@ fn trust_restarted(trust: &Trust) -> Finding {
         .unwrap_or(trust.digest());
     Finding {
         message: format!(
-            "an earlier run trusted another root here, from which {first} does not descend"
+            "an earlier run on this machine trusted another root for this folder or for one of these organizations, and {first} does not descend from it"
         ),
         added: vec![first.to_string()],
         ..builtin::finding("trust-restarted", Severity::High, beginning(root::PATH))

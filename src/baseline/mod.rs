@@ -142,7 +142,9 @@ impl BaselineError {
     pub fn help(&self) -> String {
         match self {
             Self::Refused(Refusal::File(FileError::Missing(path))) => format!(
-                "write {path} and have it signed; `connguard schema baseline` shows its grammar"
+                "connguard baseline sign {} proposes {path} from what is there, shows it and signs it",
+                path.trim_start_matches("baselines/")
+                    .trim_end_matches(".yaml")
             ),
             Self::Refused(refusal) => refusal.help(),
             Self::Malformed(_) => "correct the file and have it signed again".to_owned(),

@@ -382,7 +382,8 @@ impl Work<'_> {
             "wrote {path}; it counts for nothing until it is signed"
         ));
         for missing in &proposal.missing {
-            self.console.note(&format!("to be filled in: {missing}"));
+            self.console
+                .note(&format!("to be filled in: {}", missing.trim()));
         }
         let old = before.map(|text| parse(path, text)).transpose()?;
         let new = parse(path, &filled_in(&proposal.text))?;
@@ -507,7 +508,8 @@ fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
     let console = work.console;
     let trust = work.repository.verified_root()?;
     let keyring = keyring(work.repository)?;
-    if work.read()?.is_none() {
+    let drafted = work.read()?.is_none();
+    if drafted {
         // The first baseline of a small team: what is there, approved as found.
         let found = format!("approved as found, {}", work.now.strftime("%Y-%m-%d"));
         let source = SourceArgs {
@@ -545,7 +547,7 @@ fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
         keyrings: vec![&keyring],
         now: work.now,
     };
-    let mut lines = of_baseline(before.as_ref(), &approved);
+    let mut lines = of_baseline(before.as_ref(), &approved).sorted();
     sign::warn(
         &mut lines,
         trust,
@@ -557,9 +559,15 @@ fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
         &task,
         &arguments.sign,
         &title(&path, before.as_ref(), &approved),
-        &lines.sorted(),
+        &lines,
         console,
     )
+    .inspect(|code| {
+        // A draft that was made for this question and declined is not left lying about to be signed later.
+        if drafted && *code != 0 {
+            let _ = std::fs::remove_file(work.repository.folder.join(&path));
+        }
+    })
 }
 
 /// Who answers for the first baseline where nobody was named.

@@ -78,7 +78,7 @@ pub(super) fn sign(
     let title = format!("{path}: {} baselines", entries.len());
     let mut lines = grouped(changes);
     sign::warn(&mut lines, trust, &task, &Key::Manifest, &header)?;
-    sign::sign(&task, arguments, &title, &lines.sorted(), console)
+    sign::sign(&task, arguments, &title, &lines, console)
 }
 
 /// Each change once, with all tenants whose baselines make it: a thousand times the same is one thing to read.

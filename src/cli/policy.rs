@@ -207,13 +207,13 @@ fn sign_policy(
         keyrings: vec![&keyring],
         now: trust.now(),
     };
-    let mut lines = of_policy(old.as_ref(), &document);
+    let mut lines = of_policy(old.as_ref(), &document).sorted();
     sign::warn(&mut lines, verified, &task, &Key::Policy, &document.header)?;
     sign::sign(
         &task,
         arguments,
         &title(old.as_ref(), &document),
-        &lines.sorted(),
+        &lines,
         console,
     )
 }

@@ -2,9 +2,13 @@
 
 use crate::finding::{Direction, Severity};
 use crate::hostile_text::visible;
+use crate::report::human::wrap;
 use crate::review::{Line, Review};
 use owo_colors::OwoColorize as _;
 use std::fmt::Write as _;
+
+/// Columns for the words of a change.
+const WIDTH: usize = 81;
 
 /// Renders a review, with terminal styles.
 pub(super) fn render(title: &str, review: &Review) -> String {
@@ -13,7 +17,15 @@ pub(super) fn render(title: &str, review: &Review) -> String {
         text.push_str("  nothing but version and dates\n");
     }
     for line in &review.lines {
-        let _ = writeln!(text, "  {} {}", mark(line), sentence(line));
+        // As wide as a terminal, the words in a column of their own.
+        for (index, part) in wrap(&sentence(line), WIDTH).iter().enumerate() {
+            let head = if index == 0 {
+                mark(line)
+            } else {
+                " ".repeat(16)
+            };
+            let _ = writeln!(text, "  {head} {part}");
+        }
     }
     text
 }
@@ -22,7 +34,7 @@ fn mark(line: &Line) -> String {
     match line.direction {
         Direction::Widens => format!("{} {}", "widens ".red().bold(), severity(line.severity)),
         Direction::Narrows => format!("{} {}", "narrows".green(), severity(Severity::Info)),
-        Direction::Neutral => format!("{} {}", "       ", severity(Severity::Info)),
+        Direction::Neutral => format!("{} {}", "neutral".dimmed(), severity(Severity::Info)),
     }
 }
 

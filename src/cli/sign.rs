@@ -12,6 +12,7 @@ use crate::trust::{Duty, Header, Key, Keyring, SignedFile, Trust, files};
 use clap::Args;
 use jiff::Timestamp;
 use ssh_key::public::KeyData;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Default, Args)]
@@ -148,7 +149,8 @@ fn holder(task: &Task<'_>, key: &KeyData) -> Option<String> {
             .chain(emergency)
             .filter_map(|duty| keyring.root.grant(duty))
             .any(|grant| grant.principals.contains(&line.principal));
-        holds.then(|| line.principal.clone())
+        let counts = line.refusal(task.duty().namespace(), task.now).is_none();
+        (holds && counts).then(|| line.principal.clone())
     })
 }
 
@@ -308,12 +310,16 @@ pub(super) fn warn(
             help: refusal.help(),
         })?;
     let mut add = |subject: String, words: String, severity: Severity| {
-        review.lines.push(Line {
-            subject,
-            words,
-            direction: Direction::Widens,
-            severity,
-        });
+        // Above everything else: it says what the rest is worth.
+        review.lines.insert(
+            0,
+            Line {
+                subject,
+                words,
+                direction: Direction::Widens,
+                severity,
+            },
+        );
     };
     if trust.floor().is_none() {
         add(
@@ -342,22 +348,26 @@ pub(super) fn warn(
 
 fn nobody(task: &Task<'_>, keys: &[Found], arguments: &SignArgs) -> Failure {
     let role = task.duty().role();
-    let could: Vec<&str> = task
+    let could: BTreeSet<&str> = task
         .keyrings
         .iter()
-        .filter_map(|keyring| keyring.root.grant(task.duty()))
-        .flat_map(|grant| grant.principals.iter().map(String::as_str))
+        .filter_map(|keyring| Some((keyring, keyring.root.grant(task.duty())?)))
+        .flat_map(|(keyring, grant)| {
+            let people = grant.principals.iter().map(String::as_str);
+            people.filter(|name| keyring.may_sign(name, task.duty().namespace(), task.now))
+        })
         .collect();
+    let could: Vec<&str> = could.into_iter().collect();
     let tried: Vec<String> = keys.iter().map(Found::words).collect();
     let message = match (&arguments.key, tried.as_slice()) {
         (Some(path), _) => format!(
-            "{} is not the key of anybody who holds the {role} role for {}",
+            "{} is not a key that counts, of anybody who holds the {role} role for {}",
             path.display(),
             task.path
         ),
         (None, []) => "there is no key in ssh-agent or ~/.ssh to sign with".to_owned(),
         (None, tried) => format!(
-            "none of these keys is that of anybody who holds the {role} role for {}: {}",
+            "none of these keys counts for anybody who holds the {role} role for {}: {}",
             task.path,
             tried.join(", ")
         ),

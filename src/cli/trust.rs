@@ -65,6 +65,9 @@ pub(super) struct InitArgs {
     /// Sign with this OpenSSH key [default: a key from ssh-agent or ~/.ssh]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Begin trust anew where an earlier run on this machine trusted another root in this folder
+    #[arg(long)]
+    anew: bool,
     #[command(flatten)]
     trust: TrustArgs,
 }
@@ -230,6 +233,17 @@ fn init(common: &Common, arguments: &InitArgs, console: &Console) -> Outcome {
                 "connguard trust rotate makes the next root",
             ));
         }
+    }
+    if let Some(state) = State::open(arguments.trust.state.as_deref())?
+        && let Some(known) = state
+            .memory
+            .remembered_root(&super::repository::name_of(&folder))
+        && !arguments.anew
+    {
+        return Err(Failure::Refused {
+            message: format!("an earlier run trusted another root in this folder: {known}"),
+            help: "restore trust/ from a revision you trust; only if trust is to begin anew, say --anew".to_owned(),
+        });
     }
     let mut people: Vec<Person> = arguments
         .signer
@@ -486,9 +500,9 @@ fn finish(
         }
     }
     let next = if signed {
-        "next: connguard baseline sign TENANT"
+        "next: connguard baseline sign TENANT, and connguard check"
     } else {
-        "next: connguard trust sign and connguard policy sign, by each signer"
+        "next: connguard trust sign and connguard policy sign, by each signer; then connguard baseline propose TENANT"
     };
     console.text(&format!(
         "\nThe pin of this root, to be kept outside the repository (variable CONNGUARD_ROOT of your CI):\n  {digest}\n{next}\n"
@@ -667,10 +681,7 @@ fn verify(common: &Common, arguments: &TrustVerifyArgs, console: &Console) -> Ou
 fn rotate(common: &Common, arguments: &RotateArgs, console: &Console) -> Outcome {
     let repository = Repository::needed(common, &arguments.trust, console)?;
     let now = arguments.trust.now();
-    let trust = repository
-        .trust
-        .as_ref()
-        .map_err(|refusal| Failure::run(refusal.to_string(), refusal.help()))?;
+    let trust = repository.verified_root()?;
     let rotation = Rotation {
         add: arguments.add.iter().map(person).collect::<Result<_, _>>()?,
         remove: arguments.remove.clone(),
@@ -700,6 +711,20 @@ fn rotate(common: &Common, arguments: &RotateArgs, console: &Console) -> Outcome
         })?;
     let new = Keyring::of_texts(&root, &signers)
         .map_err(|refusal| Failure::run(refusal.to_string(), refusal.help()))?;
+    let soon = now + SignedDuration::from_secs(2);
+    let unreachable = new.beyond_reach(soon);
+    if !unreachable.is_empty() {
+        return Err(Failure::Refused {
+            message: format!(
+                "nobody could complete anything under the new root: {}",
+                unreachable.join("; ")
+            ),
+            help: "add people or lower --threshold in the same command".to_owned(),
+        });
+    }
+    for path in unseen_gaps(&repository, trust, &new, soon) {
+        console.note(&format!("{path} will be refused by machines that have not seen it yet: have it signed again soon"));
+    }
     let gaps = gaps(&repository, trust, &new);
     for gap in &gaps {
         console.note(gap);
@@ -749,6 +774,30 @@ fn strangers(trust: &Trust, rotation: &Rotation) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The documents that count where a run has seen them, and nowhere else once keys have ended.
+fn unseen_gaps(
+    repository: &Repository,
+    trust: &Trust,
+    new: &Keyring,
+    at: Timestamp,
+) -> Vec<String> {
+    let mut gaps = Vec::new();
+    let mut look = |path: String, duty: Duty<'_>| {
+        let Ok(file) = SignedFile::load(&repository.folder, &path) else {
+            return;
+        };
+        let seen = trust.moment(file.digest());
+        if new.verify(duty, &file, seen).is_ok() && new.verify(duty, &file, at).is_err() {
+            gaps.push(path);
+        }
+    };
+    look(crate::policy::PATH.to_owned(), Duty::Policy);
+    for tenant in &repository.tenants() {
+        look(crate::baseline::path(tenant), Duty::Baseline(tenant));
+    }
+    gaps
 }
 
 /// The documents that have enough signatures now and would not by another root.

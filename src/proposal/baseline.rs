@@ -581,8 +581,8 @@ fn acceptance(
 
 /// The text with something in every place that a person has to fill in, so that it can be read.
 pub fn filled_in(text: &str) -> String {
-    text.replace("owner: \"\"\n", "owner: somebody\n")
-        .replace("reason: \"\"\n", "reason: something\n")
+    text.replace("owner: \"\"\n", "owner: (to be filled in)\n")
+        .replace("reason: \"\"\n", "reason: (to be filled in)\n")
 }
 
 /// Reads the text again: it must approve exactly the snapshot.
@@ -634,7 +634,10 @@ fn missing(request: &Request<'_>, text: &str) -> Vec<String> {
         Ok(_) => Vec::new(),
         Err(problems) => problems
             .iter()
-            .map(|problem| format!("{}: {}", problem.place(), problem.message))
+            .map(|problem| {
+                let line = problem.excerpt.as_ref().map(|excerpt| excerpt.line.trim());
+                format!("{} {}", problem.place(), line.unwrap_or(&problem.message))
+            })
             .collect(),
     }
 }

@@ -38,10 +38,13 @@ pub fn render(report: &Report<'_>) -> String {
 /// What memory of earlier versions was good for.
 fn rollback(report: &Report<'_>) -> &'static str {
     match report.root.as_ref().map(|root| root.rollback) {
-        None | Some(Rollback::NotChecked) => {
+        None => "nothing verified to be remembered",
+        Some(Rollback::NotChecked) => {
             "rollback not checked, as this run remembers no earlier versions"
         }
-        Some(Rollback::FirstSeen) => "versions remembered from this run on",
+        Some(Rollback::FirstSeen) => {
+            "rollback not checked yet, as this is the first run; versions remembered from now on"
+        }
         Some(Rollback::Checked | Rollback::Gap { .. }) => "no version older than seen before",
     }
 }

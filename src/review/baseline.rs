@@ -99,7 +99,12 @@ fn added(review: &mut Review, connector: &ApprovedConnector) {
         .filter_map(|property| fact(connector, property))
         .collect();
     let id = connector.id.as_deref().unwrap_or("not made yet");
-    let words = format!("is approved anew ({id}): {}", settings.join("; "));
+    let words = format!(
+        "is approved anew ({id}; owner {}, reason {}): {}",
+        connector.owner,
+        connector.reason,
+        settings.join("; ")
+    );
     review.add(label(connector), words, direction, severity);
     planned(review, connector, &[]);
 }

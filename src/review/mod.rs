@@ -104,6 +104,7 @@ impl Review {
     fn life(&mut self, before: Option<&Header>, now: &Header) {
         let life = now.expires.duration_since(now.issued);
         let words = match before {
+            Some(before) if before.expires == now.expires => return,
             Some(before) => format!("{} instead of {}", now.expires, before.expires),
             None => now.expires.to_string(),
         };

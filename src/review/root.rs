@@ -67,6 +67,13 @@ fn keys(review: &mut Review, before: Option<&Keyring>, now: &Keyring) {
     };
     let (old, new) = (before.map(lines).unwrap_or_default(), lines(now));
     for (person, key) in new.difference(&old) {
+        let fingerprint = key.split(',').next().unwrap_or_default();
+        let ends = key.contains(", until ") && !key.contains(", from ");
+        let was_endless = old.contains(&(person.clone(), fingerprint.to_owned()));
+        if ends && was_endless {
+            review.narrows(format!("key of {person}"), format!("{key} only"));
+            continue;
+        }
         let direction = if before.is_some() {
             Direction::Widens
         } else {
@@ -85,6 +92,12 @@ fn keys(review: &mut Review, before: Option<&Keyring>, now: &Keyring) {
         );
     }
     for (person, key) in old.difference(&new) {
+        let ends = |(other, line): &(String, String)| {
+            other == person && line.starts_with(&format!("{key}, until "))
+        };
+        if new.iter().any(ends) {
+            continue;
+        }
         review.narrows(
             format!("key of {person}"),
             format!("{key} counts no longer"),

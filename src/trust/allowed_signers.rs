@@ -164,6 +164,12 @@ impl SignerKey {
         text
     }
 
+    /// Whether the key's limits hold at a time.
+    pub fn is_in_time(&self, at: Timestamp) -> bool {
+        self.valid_after.is_none_or(|time| at >= time)
+            && self.valid_before.is_none_or(|time| at < time)
+    }
+
     /// Says why the key does not count for a namespace at a time.
     pub fn refusal(&self, namespace: &str, now: Timestamp) -> Option<String> {
         if self

@@ -3,8 +3,8 @@
 use super::allowed_signers::{self, AllowedSigners, SignerKey};
 use super::files::{self, SignatureFile, SignedFile};
 use super::refusal::{Refusal, Rejected, Signer, TooFew, nobody_may};
-use super::root::{Duty, Root};
-use super::signature::{Signature, check_certificate};
+use super::root::{Duty, Grant, Root};
+use super::signature::{Signature, SignatureError, check_certificate};
 use crate::digest::Digest;
 use crate::document::{Problem, Source};
 use jiff::Timestamp;
@@ -29,6 +29,8 @@ pub struct Keyring {
 pub struct Attested {
     good: Vec<Good>,
     rejected: Vec<Rejected>,
+    /// The time at which keys had to count.
+    at: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -120,13 +122,17 @@ impl Keyring {
 
     /// Checks every signature of a file in a namespace, with keys as they counted at a time.
     pub fn attest(&self, namespace: &'static str, file: &SignedFile, at: Timestamp) -> Attested {
-        let mut attested = Attested::default();
+        let mut attested = Attested {
+            at,
+            ..Attested::default()
+        };
         for signature in &file.signatures {
             match self.check(namespace, &file.bytes, signature, at) {
                 Ok(good) => attested.good.push(good),
-                Err(reason) => attested.rejected.push(Rejected {
+                Err((reason, changed)) => attested.rejected.push(Rejected {
                     path: signature.path.clone(),
                     reason,
+                    changed,
                 }),
             }
         }
@@ -141,6 +147,36 @@ impl Keyring {
         at: Timestamp,
     ) -> Result<Vec<Signer>, Refusal> {
         self.count(duty, &file.path, &self.attest(duty.namespace(), file, at))
+    }
+
+    /// Whether a person has a key that counts at a time.
+    pub fn may_sign(&self, principal: &str, namespace: &str, at: Timestamp) -> bool {
+        self.signers
+            .of_principal(principal)
+            .any(|line| line.refusal(namespace, at).is_none())
+    }
+
+    /// The roles that too few people could still sign for at a time.
+    pub fn beyond_reach(&self, at: Timestamp) -> Vec<String> {
+        let living = |grant: &Grant| {
+            let people = grant.principals.iter();
+            people
+                .filter(|name| {
+                    self.signers
+                        .of_principal(name)
+                        .any(|line| line.is_in_time(at))
+                })
+                .count()
+        };
+        self.root
+            .grants()
+            .into_iter()
+            .map(|(name, grant)| (name, living(grant), grant.threshold))
+            .filter(|(_, living, threshold)| living < threshold)
+            .map(|(name, living, threshold)| {
+                format!("the {name} role needs {threshold} signatures, and {living} of its people have a key that counts")
+            })
+            .collect()
     }
 
     /// Counts distinct people with distinct keys or authorities who hold a role.
@@ -170,6 +206,7 @@ impl Keyring {
                 good.signer.principal,
                 duty.role()
             ),
+            changed: false,
         }));
         let counted = |name: &str| signers.iter().any(|signer| signer.principal == name);
         rejected.extend(
@@ -182,12 +219,13 @@ impl Keyring {
                         "the authority {} vouches for another signer already, and counts once",
                         good.signer.authority.as_deref().unwrap_or(&good.signer.key)
                     ),
+                    changed: false,
                 }),
         );
         let could_sign = grant
             .principals
             .iter()
-            .filter(|name| !counted(name))
+            .filter(|name| !counted(name) && self.may_sign(name, duty.namespace(), attested.at))
             .cloned()
             .collect();
         Err(Refusal::TooFew(TooFew {
@@ -207,15 +245,18 @@ impl Keyring {
         bytes: &[u8],
         file: &SignatureFile,
         at: Timestamp,
-    ) -> Result<Good, String> {
-        let signature = Signature::parse(&file.bytes).map_err(|error| error.to_string())?;
-        let line = self.line(&signature, at)?;
+    ) -> Result<Good, (String, bool)> {
+        let signature =
+            Signature::parse(&file.bytes).map_err(|error| (error.to_string(), false))?;
+        let line = self
+            .line(&signature, at)
+            .map_err(|reason| (reason, false))?;
         if let Some(refusal) = line.refusal(namespace, at) {
-            return Err(refusal);
+            return Err((refusal, false));
         }
         signature
             .verify(namespace, bytes, self.root.touch)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| (error.to_string(), error == SignatureError::Mismatch))?;
         let authority = line.authority.then(|| fingerprint(&line.key));
         let key = signature
             .certificate()

@@ -149,6 +149,14 @@ pub struct TooFew {
 impl TooFew {
     /// The command that signs, with and without connguard.
     fn help(&self) -> String {
+        let changed = self.rejected.iter().any(|rejected| rejected.changed);
+        if changed {
+            // Whoever signs what was changed approves it: first somebody has to know who changed it.
+            return format!(
+                "find out who changed {} after it was signed (`git diff`, `git log`; line ends count), and restore the signed version",
+                self.path
+            );
+        }
         let folder = super::files::signature_folder(&self.path);
         let (path, namespace) = (&self.path, self.namespace);
         let own = match self.role {
@@ -163,7 +171,7 @@ impl TooFew {
             },
         };
         format!(
-            "restore the signed version; or have it signed: {own}, or ssh-keygen -Y sign -n {namespace} -f KEY < {path} > {folder}/NAME.sig"
+            "have it signed: {own}, or ssh-keygen -Y sign -n {namespace} -f KEY < {path} > {folder}/NAME.sig"
         )
     }
 }
@@ -175,6 +183,8 @@ pub struct Rejected {
     pub path: String,
     /// Why.
     pub reason: String,
+    /// Whether it is a good key's signature over other bytes.
+    pub changed: bool,
 }
 
 impl fmt::Display for TooFew {

@@ -586,3 +586,99 @@ fn memory_knows_a_root_again_that_is_pinned_anew() {
         check(&repo, &["--root", &repo.pin()]).expect(0, &["no version older than seen before"]);
     assert!(!seen.stdout.contains("trust-restarted"));
 }
+
+#[test]
+fn nobody_is_retired_whom_the_threshold_needs() {
+    let repo = Repo::example();
+    check(&repo, &["--root", &repo.pin()]).expect(0, &[]);
+    let before = repo.read("trust/root.yaml");
+    run(
+        &repo,
+        &[
+            "trust",
+            "rotate",
+            "--retire",
+            "alice@contoso.com",
+            "--retire",
+            "bob@contoso.com",
+            "--no-sign",
+        ],
+    )
+    .expect(
+        3,
+        &["the root role needs 2 signatures, and 1 of its people have a key that counts"],
+    );
+    assert_eq!(repo.read("trust/root.yaml"), before);
+    // What others will refuse is said, though this machine has seen it.
+    run(
+        &repo,
+        &[
+            "trust",
+            "rotate",
+            "--retire",
+            "bob@contoso.com",
+            "--no-sign",
+            "--accept-gap",
+        ],
+    )
+    .expect(0, &["narrows key of bob@contoso.com"]);
+}
+
+#[test]
+fn a_changed_document_comes_with_no_invitation_to_sign_it() {
+    let repo = Repo::example();
+    repo.write(
+        "baselines/contoso.yaml",
+        repo.read("baselines/contoso.yaml") + "#\n",
+    );
+    let refused = check(&repo, &["--root", &repo.pin()])
+        .expect(3, &["find out who changed baselines/contoso.yaml"]);
+    assert!(
+        !refused.stdout.contains("baseline sign"),
+        "{}",
+        refused.stdout
+    );
+    repo.sign("connguard-baseline", "baselines/contoso.yaml", &["alice"]);
+    check(&repo, &["--root", &repo.pin()])
+        .expect(3, &["have it signed: connguard baseline sign contoso"]);
+}
+
+#[test]
+fn another_root_is_not_begun_unasked() {
+    let repo = Repo::example();
+    check(&repo, &["--root", &repo.pin()]).expect(0, &[]);
+    fs::remove_dir_all(repo.path("trust")).unwrap();
+    let again = [
+        "trust",
+        "init",
+        "--me",
+        "--key",
+        &key("alice"),
+        "--as",
+        "alice@contoso.com",
+    ];
+    run(&repo, &again).expect(3, &["an earlier run trusted another root in this folder"]);
+    assert!(!repo.path("trust").exists());
+    run(&repo, &[&again[..], &["--anew"]].concat()).expect(0, &["wrote trust/root.yaml"]);
+}
+
+#[test]
+fn a_declined_draft_is_not_left_to_be_signed_later() {
+    let repo = Repo::example();
+    fs::remove_file(repo.path("baselines/contoso.yaml")).unwrap();
+    fs::remove_dir_all(repo.path("baselines/contoso.sigs")).unwrap();
+    run(
+        &repo,
+        &[
+            "baseline",
+            "sign",
+            "contoso",
+            "--key",
+            &key("alice"),
+            "--root",
+            &repo.pin(),
+        ],
+    )
+    .expect(3, &["nothing was signed"]);
+    assert!(!repo.path("baselines/contoso.yaml").exists());
+}

@@ -61,7 +61,7 @@ fn an_older_version_is_refused_by_name() {
         let repo = Repo::example();
         let pin = repo.pin();
         let run = |repo: &Repo| check(repo, &["--now", NOW, "--root", &pin]);
-        run(&repo).expect(0, &["versions remembered from this run on"]);
+        run(&repo).expect(0, &["versions remembered from now on"]);
         let old = files(&repo, path);
         if path.starts_with("trust/") {
             keep_root(&repo);

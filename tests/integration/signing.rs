@@ -219,7 +219,7 @@ fn a_stranger_cannot_sign() {
     .expect(
         1,
         &[
-            "is not the key of anybody who holds the baseline role",
+            "is not a key that counts, of anybody who holds the baseline role",
             "could sign: alice@contoso.com",
         ],
     );
@@ -585,23 +585,28 @@ fn run_sign_as_carol(repo: &Repo, state: &[&str]) {
         .concat(),
     )
     .expect(0, &[]);
-    for person in ["alice", "carol"] {
-        repo.run(
-            &[
-                &[
-                    "baseline",
-                    "sign",
-                    "contoso",
-                    "--key",
-                    &format!("keys/{person}"),
-                    "--yes",
-                ],
-                state,
-            ]
-            .concat(),
-        )
-        .expect(0, &[]);
-    }
+    let later = ["--now", "2027-01-01T00:00:00Z"];
+    let sign = [
+        "baseline",
+        "sign",
+        "contoso",
+        "--key",
+        "keys/carol",
+        "--yes",
+    ];
+    repo.run(&[&sign, &later[..], state].concat()).expect(
+        1,
+        &[
+            "is not a key that counts",
+            "could sign: alice@contoso.com, bob@contoso.com;",
+        ],
+    );
+    // With ssh-keygen she can, and it is worth nothing.
+    repo.sign(
+        "connguard-baseline",
+        "baselines/contoso.yaml",
+        &["alice", "carol"],
+    );
     repo.run(
         &[
             &[
