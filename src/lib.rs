@@ -28,10 +28,10 @@ pub mod lists;
 pub mod signing;
 pub mod snapshot;
 pub mod trust;
-pub mod versions;
 
 pub mod baseline;
 pub mod builtin;
+pub mod versions;
 
 pub mod drift;
 pub mod policy;

@@ -6,7 +6,6 @@ mod config;
 mod console;
 mod explain;
 mod fetch;
-mod fleet;
 mod policy;
 mod previous;
 mod problems;

@@ -1,10 +1,10 @@
 //! `baseline sign --all`: one review and one signature for many baselines.
 
-use super::baseline::{digest_of, keyring, text_of, version_before};
-use super::console::Console;
-use super::repository::Repository;
-use super::sign::{self, SignArgs, Task};
-use super::{Failure, Outcome};
+use super::{digest_of, keyring, text_of, version_before};
+use crate::cli::console::Console;
+use crate::cli::repository::Repository;
+use crate::cli::sign::{self, SignArgs, Task};
+use crate::cli::{Failure, Outcome};
 use crate::digest::Digest;
 use crate::document::Source;
 use crate::review::{Line, Review, of_baseline};
