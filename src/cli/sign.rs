@@ -45,6 +45,12 @@ impl Found {
     pub fn comment(&self) -> String {
         match self {
             Self::Agent(_, identity) => identity.comment.clone(),
+            // The comment of an encrypted key is encrypted, too; the public half beside it has it.
+            Self::File(path, KeyFile::Locked(_)) => {
+                let beside = format!("{}.pub", path.display());
+                KeyFile::read(Path::new(&beside))
+                    .map_or_else(|_| String::new(), |file| file.comment())
+            }
             Self::File(_, file) => file.comment(),
         }
     }
