@@ -578,3 +578,41 @@ fn a_hostile_git_configuration_runs_nothing() {
         .expect(3, &["RequireTls TLS no longer required"]);
     assert!(!repo.path("ran-it").exists());
 }
+
+#[test]
+fn rsa_with_sha_1_is_refused() {
+    let repo = Repo::example();
+    assert!(ssh_keygen(
+        &repo,
+        &["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "user"]
+    ));
+    let own = repo.read("user.pub");
+    with_signers(
+        &repo,
+        &format!(
+            "alice@contoso.com {}bob@contoso.com {}carol@contoso.com {own}",
+            public("alice"),
+            public("bob")
+        ),
+    );
+    repo.sign("connguard-baseline", "baselines/contoso.yaml", &["alice"]);
+    sign_with(&repo, "user", "carol");
+    check(&repo, 0, &["carol@contoso.com"]);
+    // The same signature that says it was made with SHA-1, as old tools and agents without a flag do.
+    let path = "baselines/contoso.sigs/carol@contoso.com.sig";
+    let good = SshSig::from_pem(repo.read(path)).unwrap();
+    let old = Signature::new(
+        Algorithm::Rsa { hash: None },
+        good.signature_bytes().to_vec(),
+    )
+    .unwrap();
+    let relabelled = SshSig::new(
+        good.public_key().clone(),
+        "connguard-baseline",
+        HashAlg::Sha512,
+        old,
+    );
+    let armored = relabelled.unwrap().to_pem(LineEnding::LF).unwrap();
+    repo.write(path, armored);
+    check(&repo, 3, &["RSA with SHA-1"]);
+}
