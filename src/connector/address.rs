@@ -165,11 +165,6 @@ impl AddressSet {
             || !self.malformed.is_disjoint(&other.malformed)
     }
 
-    /// Whether every address of this set is in the other one.
-    pub fn is_subset(&self, other: &Self) -> bool {
-        self.difference(other).is_empty()
-    }
-
     /// How many addresses the set holds; `u128::MAX` also where it is one more (all of IPv6).
     pub fn count(&self) -> u128 {
         self.v4

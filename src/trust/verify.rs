@@ -6,7 +6,7 @@ use super::header::Header;
 use super::keyring::Keyring;
 use super::manifest::{self, Manifest};
 use super::memory::{self, Key, Lineage, Memory, Rollback};
-use super::refusal::{Refusal, Signer, TooFew};
+use super::refusal::{Refusal, Signer};
 use super::root::{self, Duty, Root};
 use crate::digest::Digest;
 use jiff::Timestamp;
@@ -321,13 +321,5 @@ impl Trust {
             )),
             _ => Ok(()),
         }
-    }
-}
-
-/// Whether a refusal is for want of signatures, and which.
-pub const fn too_few(refusal: &Refusal) -> Option<&TooFew> {
-    match refusal {
-        Refusal::TooFew(short) => Some(short),
-        _ => None,
     }
 }
