@@ -212,8 +212,10 @@ impl<'s> Tree<'s> {
             place,
         };
         if anchor != 0 {
-            self.anchors
-                .insert(anchor, (node.clone(), self.nodes - before));
+            // What is kept to be repeated counts like what is repeated.
+            let size = self.nodes - before;
+            self.count(size, &node.span)?;
+            self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
     }
