@@ -60,7 +60,6 @@ pub fn of_run(
     }
     if let Ok(Some(manifest)) = trust.manifest() {
         found.extend(expires_soon(manifest::PATH, &manifest.header, now));
-        found.extend(gap(manifest::PATH, &manifest.header, manifest.rollback));
     }
     found
 }

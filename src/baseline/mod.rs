@@ -184,7 +184,12 @@ impl Baseline {
         if approval.route == Route::Emergency {
             trust.emergency_counts(&path, header, digest)?;
         }
-        let rollback = trust.remembered(&approved.key(approval.route), &path, header, digest)?;
+        let key = approved.key(approval.route);
+        let rollback = trust.remembered(&key, &path, header, digest)?;
+        // Another name for a known organization needs the word of those who sign under the old one, too.
+        if let Some(earlier) = trust.earlier_name(&key) {
+            trust.verify_baseline(earlier, &file)?;
+        }
         Ok(Self {
             digest,
             path,

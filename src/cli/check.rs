@@ -93,7 +93,6 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
     let targets = run.targets()?;
     let tenants = in_parallel(&targets, |target| run.judge(target));
     let report = run.report(tenants, &targets);
-    run.remember(&report)?;
     console.result(&render(&report, arguments.format))?;
     // What was found is out before a file can fail, and a file that fails does not hide it.
     let mut code = report.conclusion.exit_code;
@@ -103,6 +102,10 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
             console.failure(&failure);
             code = verdict::worst(&[code, failure.exit_code()]);
         }
+    }
+    if let Err(failure) = run.remember(&report) {
+        console.failure(&failure);
+        code = verdict::worst(&[code, failure.exit_code()]);
     }
     Ok(code)
 }

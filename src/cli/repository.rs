@@ -5,6 +5,7 @@ use super::console::Console;
 use super::state::State;
 use super::{Common, Failure, TrustArgs};
 use crate::policy::{Policy, PolicyError, Rules};
+use crate::trust::manifest::Manifest;
 use crate::trust::{Floor, Key, Known, Refusal, Sightings, Trust};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -127,9 +128,18 @@ impl Repository {
             .map(|policy| (Key::Policy, policy.document.header.version, policy.digest));
         // One that not enough people signed is nobody's word yet, and must not outrank what is.
         let manifest = trust.manifest().as_ref().ok().and_then(Option::as_ref);
-        let manifest = manifest.filter(|manifest| trust.is_signed_for_all(manifest));
-        let manifest =
-            manifest.map(|manifest| (Key::Manifest, manifest.header.version, manifest.digest));
+        let word = |tenant: &String, manifest: &Manifest| {
+            let key = Key::Manifest {
+                tenant: tenant.clone(),
+            };
+            (key, manifest.header.version, manifest.digest)
+        };
+        let manifest = manifest.into_iter().flat_map(|manifest| {
+            let tenants = trust.manifest_counts_for(manifest);
+            tenants
+                .into_iter()
+                .map(move |tenant| word(tenant, manifest))
+        });
         Sightings {
             repository: name_of(&self.folder),
             roots: trust.chain().to_vec(),

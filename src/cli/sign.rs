@@ -309,47 +309,54 @@ pub(super) fn warn(
     key: &Key,
     header: &Header,
 ) -> Result<(), Failure> {
-    trust
-        .remembered(key, task.path, header, Digest::of(task.bytes))
-        .map_err(|refusal| Failure::Refused {
-            message: refusal.to_string(),
-            help: refusal.help(),
-        })?;
-    let mut add = |subject: String, words: String, severity: Severity| {
-        // Above everything else: it says what the rest is worth.
-        review.lines.insert(
-            0,
-            Line {
-                subject,
-                words,
-                direction: Direction::Widens,
-                severity,
-            },
-        );
-    };
-    if trust.floor().is_none() {
-        add(
-            "trust/root.yaml".to_owned(),
-            format!(
-                "is neither pinned nor remembered, so whoever can write here may have made it: {}",
-                trust.digest()
-            ),
-            Severity::High,
-        );
-    }
+    refused_by_memory(trust, task, key, header)?;
     if let Some(seen) = trust.newest_seen(key)
         && header.version > seen.version.saturating_add(1)
     {
-        add(
-            format!("version {}", header.version),
-            format!(
-                "follows versions that no run here has seen: the newest was {}",
-                seen.version
-            ),
-            Severity::High,
+        let words = format!(
+            "follows versions that no run here has seen: the newest was {}",
+            seen.version
         );
+        above_all(review, format!("version {}", header.version), words);
     }
+    warn_of_root(review, trust);
     Ok(())
+}
+
+/// Refuses to sign what an earlier run's memory contradicts.
+pub(super) fn refused_by_memory(
+    trust: &Trust,
+    task: &Task<'_>,
+    key: &Key,
+    header: &Header,
+) -> Result<(), Failure> {
+    let remembered = trust.remembered(key, task.path, header, Digest::of(task.bytes));
+    remembered.map(|_| ()).map_err(|refusal| Failure::Refused {
+        message: refusal.to_string(),
+        help: refusal.help(),
+    })
+}
+
+/// Says that nothing vouches for the root, if nothing does.
+pub(super) fn warn_of_root(review: &mut Review, trust: &Trust) {
+    if trust.floor().is_none() {
+        let words = format!(
+            "is neither pinned nor remembered, so whoever can write here may have made it: {}",
+            trust.digest()
+        );
+        above_all(review, "trust/root.yaml".to_owned(), words);
+    }
+}
+
+/// A line above everything else: it says what the rest is worth.
+fn above_all(review: &mut Review, subject: String, words: String) {
+    let line = Line {
+        subject,
+        words,
+        direction: Direction::Widens,
+        severity: Severity::High,
+    };
+    review.lines.insert(0, line);
 }
 
 fn nobody(task: &Task<'_>, keys: &[Found], arguments: &SignArgs) -> Failure {

@@ -59,17 +59,23 @@ impl State {
     fn write(&self, run: &Sightings, clock: Option<Timestamp>) -> std::io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder)?;
-        let lock = File::create(self.path.with_extension("lock"))?;
+        // Beside the file, under its whole name: two state files never share a lock.
+        let beside = |suffix: &str| {
+            let mut name = self.path.clone().into_os_string();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let lock = File::create(beside(".lock"))?;
         lock.lock()?;
         let mut memory =
             load(&self.path).map_err(|failure| std::io::Error::other(failure.to_string()))?;
         memory.record(run, clock);
         // Written beside and renamed, so that a crash leaves the old file or the new one.
-        let beside = self.path.with_extension("new");
-        let mut file = File::create(&beside)?;
+        let new = beside(".new");
+        let mut file = File::create(&new)?;
         file.write_all(memory.to_text().as_bytes())?;
         file.sync_all()?;
-        fs::rename(&beside, &self.path)
+        fs::rename(&new, &self.path)
     }
 }
 

@@ -17,6 +17,8 @@ use std::ops::Range;
 pub const LARGEST_DOCUMENT: usize = 16 * 1024 * 1024;
 /// More values than any such file has reason to hold, those that aliases repeat included.
 const MOST_NODES: usize = 250_000;
+/// So many bytes of text count as one value more.
+const WEIGHT: usize = 100;
 /// Deeper than any such file has reason to be.
 const DEEPEST: usize = 32;
 /// At most this many aliases are followed.
@@ -182,7 +184,12 @@ impl<'s> Tree<'s> {
     fn node(&mut self, found: Found<'s>, depth: usize) -> Result<Node, Wrong> {
         let Found { event, span, place } = found;
         let before = self.nodes;
-        self.count(1, &span)?;
+        let length = match &event {
+            Event::Scalar(text, ..) => text.len(),
+            _ => 0,
+        };
+        // Long texts weigh as much as many short ones, so that repeating them is bounded, too.
+        self.count(1 + length / WEIGHT, &span)?;
         if depth > DEEPEST {
             return Err((
                 span,
@@ -266,7 +273,7 @@ impl<'s> Tree<'s> {
             if matches!(found.event, Event::MappingEnd) {
                 return Ok(Content::Map(entries));
             }
-            let key = self.key(found, depth)?;
+            let key = self.key(found)?;
             // Few keys: comparing is quicker than a table, and a hostile file is bounded.
             if entries.len() < FEW && entries.iter().any(|(earlier, _)| earlier.name == key.name) {
                 return Err(twice(&key));
@@ -288,7 +295,7 @@ impl<'s> Tree<'s> {
             if matches!(found.event, Event::MappingEnd) {
                 return Ok(Content::Map(entries));
             }
-            let key = self.key(found, depth)?;
+            let key = self.key(found)?;
             if !names.insert(key.name.clone()) {
                 return Err(twice(&key));
             }
@@ -298,7 +305,7 @@ impl<'s> Tree<'s> {
     }
 
     /// A key: any scalar but nothing and fractions, as it is written.
-    fn key(&mut self, found: Found<'s>, depth: usize) -> Result<Key, Wrong> {
+    fn key(&mut self, found: Found<'s>) -> Result<Key, Wrong> {
         let merge =
             matches!(&found.event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
         if merge {
@@ -307,18 +314,21 @@ impl<'s> Tree<'s> {
                 "merge keys are not taken: write the values out".to_owned(),
             ));
         }
-        let node = self.node(found, depth + 1)?;
-        let name = match node.content {
-            Content::Text(text) => text,
-            Content::Boolean(value) => value.to_string(),
-            Content::Integer(number) => number.to_string(),
-            _ => return Err((node.span, "a key must be a text".to_owned())),
+        let no_key = |span| Err((span, "a key must be a text".to_owned()));
+        self.count(1, &found.span)?;
+        let (text, style) = match found.event {
+            Event::Scalar(text, style, _, None) => (text, style),
+            _ => return no_key(found.span),
         };
-        Ok(Key {
-            name,
-            span: node.span,
-            place: node.place,
-        })
+        // As it is written: `0x10` and `16` are two keys.
+        match scalar(Cow::Borrowed(&text), style, &found.span)? {
+            Content::Text(_) | Content::Boolean(_) | Content::Integer(_) => Ok(Key {
+                name: text.into_owned(),
+                span: found.span,
+                place: found.place,
+            }),
+            _ => no_key(found.span),
+        }
     }
 }
 
@@ -341,7 +351,10 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, span: &Range<usize>) -> Result
         "false" | "False" | "FALSE" => Content::Boolean(false),
         plain => match number(plain) {
             Some(Content::Float(number)) if !number.is_finite() => {
-                let message = format!("{plain} is no finite number: put a text in quotes");
+                let message = format!(
+                    "{} is no finite number: put a text in quotes",
+                    excerpt(plain)
+                );
                 return Err((span.clone(), message));
             }
             Some(number) => number,
@@ -360,23 +373,19 @@ fn number(text: &str) -> Option<Content> {
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
         return Some(Content::Float(f64::INFINITY));
     }
-    let negative = text.starts_with('-');
-    let radix = match unsigned.get(..2) {
-        Some("0x" | "0X") => Some(16),
-        Some("0o" | "0O") => Some(8),
-        Some("0b" | "0B") => Some(2),
+    // The core schema's own: small letters, no sign.
+    let radix = match text.get(..2) {
+        Some("0x") => Some(16),
+        Some("0o") => Some(8),
         _ => None,
     };
     if let Some(radix) = radix {
-        let digits = unsigned
+        let digits = text
             .get(2..)
             .filter(|digits| digits.chars().all(|c| c.is_digit(radix)))?;
-        let magnitude = i128::from_str_radix(digits, radix).ok()?;
-        return Some(Content::Integer(if negative {
-            -magnitude
-        } else {
-            magnitude
-        }));
+        return i128::from_str_radix(digits, radix)
+            .ok()
+            .map(Content::Integer);
     }
     if unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
         let leading_zero = first == b'0' && unsigned.len() > 1;

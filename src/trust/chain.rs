@@ -116,7 +116,10 @@ pub fn ancestors(repository: &Path, root: &Keyring, now: Timestamp) -> Vec<(u64,
             Ok(before)
                 if before.digest == previous
                     && before.root.header.version + 1 == header.version
-                    && before.verify(Duty::Root, &next.file, now).is_ok() =>
+                    && [now, header.issued]
+                        .into_iter()
+                        // Old keys may have ended since; nothing becomes trusted by this.
+                        .any(|at| before.verify(Duty::Root, &next.file, at).is_ok()) =>
             {
                 found.push((before.root.header.version, before.digest));
                 after = Some(before);

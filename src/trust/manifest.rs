@@ -4,7 +4,7 @@ use super::header::Header;
 use super::keyring::{Attested, Keyring, text};
 use super::refusal::Refusal;
 use super::root::Duty;
-use super::{Lineage, Rollback, files::FileError, files::SignedFile, memory};
+use super::{files::FileError, files::SignedFile};
 use crate::digest::Digest;
 use crate::document::{Node, Problems, Reader, Source};
 use crate::tenant::{TENANT_NAME_HELP, is_tenant_name};
@@ -24,8 +24,6 @@ pub struct Manifest {
     pub digest: Digest,
     /// Baselines by tenant.
     pub entries: BTreeMap<String, Entry>,
-    /// What memory says of it.
-    pub rollback: Rollback,
     attested: Attested,
 }
 
@@ -39,41 +37,28 @@ pub struct Entry {
 }
 
 impl Manifest {
-    /// Reads the manifest, if there is one. Nothing of it is parsed before somebody's signature was good.
+    /// Reads the manifest, if there is one. Its keys must count now, whenever it was first seen: it speaks
+    /// for tenants with signers of their own, of whom some may have seen it and others not. Nothing of it is parsed before somebody's signature was good.
     pub(super) fn open(
         repository: &Path,
         keyring: &Keyring,
-        past: Option<&Lineage>,
-        remembers: bool,
         now: Timestamp,
     ) -> Result<Option<Self>, Refusal> {
         let file = match SignedFile::load(repository, PATH) {
             Err(FileError::Missing(_)) => return Ok(None),
             other => other?,
         };
-        let at = past
-            .and_then(|past| past.first_seen(file.digest()))
-            .unwrap_or(now);
-        let attested = keyring.attest(Duty::Baseline("").namespace(), &file, at);
+        let attested = keyring.attest(Duty::Baseline("").namespace(), &file, now);
         attested.by_anybody(&file.path)?;
         let source = Source {
             path: &file.path,
             text: text(&file.path, &file.bytes)?,
         };
         let (header, entries) = parse(source).map_err(Refusal::Malformed)?;
-        let rollback = memory::status(
-            past,
-            remembers,
-            &memory::Key::Manifest,
-            PATH,
-            &header,
-            file.digest(),
-        )?;
         Ok(Some(Self {
             header,
             digest: file.digest(),
             entries,
-            rollback,
             attested,
         }))
     }

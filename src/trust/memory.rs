@@ -65,8 +65,11 @@ pub struct Seen {
 pub enum Key {
     /// The policy.
     Policy,
-    /// The manifest of baselines.
-    Manifest,
+    /// The manifest of baselines, as the word on one tenant: whoever signs for one outranks nothing for another.
+    Manifest {
+        /// The tenant's local name.
+        tenant: String,
+    },
     /// The baseline of an organization.
     Baseline {
         /// Its tenant id, by which it is known whatever it is called.
@@ -85,7 +88,7 @@ impl Key {
     fn name(&self) -> String {
         match self {
             Self::Policy => "policy".to_owned(),
-            Self::Manifest => "manifest".to_owned(),
+            Self::Manifest { tenant } => format!("manifest {tenant}"),
             Self::Baseline { tenant_id, .. } => format!("{BASELINE}{tenant_id}"),
             Self::Emergency { tenant_id } => format!("emergency {tenant_id}"),
         }
@@ -205,6 +208,7 @@ impl Memory {
             });
         }
         for (key, version, digest) in &run.documents {
+            lineage.forget_name(key);
             let seen = Seen {
                 digest: *digest,
                 first_seen: clock,
@@ -227,6 +231,16 @@ impl Memory {
 impl Lineage {
     fn holds(&self, root: Digest) -> bool {
         self.roots.values().any(|seen| seen.digest == root)
+    }
+
+    /// A name that has passed on to another organization is no longer that of the one before.
+    fn forget_name(&mut self, key: &Key) {
+        let own = key.name();
+        for (name, seen) in &mut self.documents {
+            if key.tenant().is_some() && *name != own && seen.tenant.as_deref() == key.tenant() {
+                seen.tenant = None;
+            }
+        }
     }
 
     /// The newest version of the root that was seen.
@@ -269,6 +283,30 @@ impl Lineage {
         Ok(status)
     }
 
+    /// The baseline that is remembered under this name or for this organization, and not for both.
+    fn differently_known(&self, key: &Key, tenant: &str) -> Option<(&String, &Seen)> {
+        let own = key.name();
+        let differs = |(name, seen): &(&String, &Seen)| {
+            let known = seen.tenant.as_deref();
+            if **name == own {
+                known != Some(tenant)
+            } else {
+                known == Some(tenant)
+            }
+        };
+        self.documents
+            .iter()
+            .filter(|(name, _)| name.starts_with(BASELINE))
+            .find(differs)
+    }
+
+    /// The name by which an earlier run knew an organization that is called otherwise now.
+    pub fn earlier_name(&self, key: &Key) -> Option<&str> {
+        let tenant = key.tenant()?;
+        let seen = self.documents.get(&key.name())?;
+        seen.tenant.as_deref().filter(|known| *known != tenant)
+    }
+
     /// A tenant's name and its organization belong together: only the next version of the
     /// document that was seen may change either, so that no other baseline slips into its place.
     fn keeps_its_name(
@@ -281,24 +319,12 @@ impl Lineage {
         let Some(tenant) = key.tenant() else {
             return Ok(());
         };
-        let own = key.name();
-        let renamed = |(name, seen): &(&String, &Seen)| {
-            let known = seen.tenant.as_deref();
-            if **name == own {
-                known != Some(tenant)
-            } else {
-                known == Some(tenant)
-            }
-        };
-        let other = self
-            .documents
-            .iter()
-            .filter(|(name, _)| name.starts_with(BASELINE))
-            .find(renamed);
+        let other = self.differently_known(key, tenant);
         let Some((name, seen)) = other else {
             return Ok(());
         };
-        if seen.digest == digest || header.previous == Some(seen.digest) {
+        let next = seen.version.checked_add(1) == Some(header.version);
+        if seen.digest == digest || (next && header.previous == Some(seen.digest)) {
             return Ok(());
         }
         Err(Refusal::Fork {

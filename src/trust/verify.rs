@@ -90,7 +90,7 @@ impl Trust {
             None => Rollback::NotChecked,
         };
         let remembers = known.memory.is_some();
-        let manifest = Manifest::open(repository, &keyring, past.as_ref(), remembers, now);
+        let manifest = Manifest::open(repository, &keyring, now);
         Ok(Self {
             keyring,
             chain,
@@ -222,10 +222,16 @@ impl Trust {
                 reason,
             }));
         }
-        Some(
+        let counted =
             self.keyring
-                .count(Duty::Baseline(tenant), manifest::PATH, manifest.attested()),
-        )
+                .count(Duty::Baseline(tenant), manifest::PATH, manifest.attested());
+        let key = Key::Manifest {
+            tenant: tenant.to_owned(),
+        };
+        Some(counted.and_then(|signers| {
+            self.remembered(&key, manifest::PATH, &manifest.header, manifest.digest)?;
+            Ok(signers)
+        }))
     }
 
     /// Refuses a baseline that is older than the one its manifest names.
@@ -259,15 +265,20 @@ impl Trust {
         }
     }
 
-    /// Whether a manifest has the signatures that every tenant in it asks for.
-    pub fn is_signed_for_all(&self, manifest: &Manifest) -> bool {
-        let counts = |tenant: &String| {
+    /// The tenants for which a manifest has the signatures that they ask for.
+    pub fn manifest_counts_for<'m>(&self, manifest: &'m Manifest) -> Vec<&'m String> {
+        let counts = |tenant: &&String| {
             let duty = Duty::Baseline(tenant);
             self.keyring
                 .count(duty, manifest::PATH, manifest.attested())
                 .is_ok()
         };
-        !manifest.entries.is_empty() && manifest.entries.keys().all(counts)
+        manifest.entries.keys().filter(counts).collect()
+    }
+
+    /// The name by which an earlier run knew an organization that is called otherwise now.
+    pub fn earlier_name(&self, key: &Key) -> Option<&str> {
+        self.past.as_ref()?.earlier_name(key)
     }
 
     /// What memory says of a document; refuses one that is older than one seen before, or a fork.

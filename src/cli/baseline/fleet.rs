@@ -77,7 +77,13 @@ pub(super) fn sign(
     };
     let title = format!("{path}: {} baselines", entries.len());
     let mut lines = grouped(changes);
-    sign::warn(&mut lines, trust, &task, &Key::Manifest, &header)?;
+    for tenant in entries.keys() {
+        let key = Key::Manifest {
+            tenant: tenant.clone(),
+        };
+        sign::refused_by_memory(trust, &task, &key, &header)?;
+    }
+    sign::warn_of_root(&mut lines, trust);
     sign::sign(&task, arguments, &title, &lines, console)
 }
 

@@ -5,7 +5,7 @@ use crate::cli::repository::Repository;
 use crate::cli::status::{self, Shown, Status};
 use crate::cli::{Common, Outcome, TrustArgs};
 use crate::digest::Digest;
-use crate::trust::{Duty, Refusal, SignedFile, manifest, root};
+use crate::trust::{Duty, Refusal, Rollback, SignedFile, manifest, root};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ pub(super) fn verify(common: &Common, arguments: &TrustVerifyArgs, console: &Con
                 Duty::Baseline(tenant),
                 &manifest.header,
                 manifest.digest,
-                manifest.rollback,
+                Rollback::NotChecked,
             );
         }
     }
