@@ -18,7 +18,7 @@ use crate::lists::Lists;
 use crate::snapshot::Organization;
 use crate::trust::files::FileError;
 use crate::trust::{
-    Approval, Header, Key, Refusal, Rollback, Route, SignedFile, Signer, Trust, keyring,
+    Approval, Duty, Header, Key, Refusal, Rollback, Route, SignedFile, Signer, Trust, keyring,
 };
 use jiff::Timestamp;
 use std::borrow::Cow;
@@ -188,7 +188,7 @@ impl Baseline {
         let rollback = trust.remembered(&key, &path, header, digest)?;
         // Another name for a known organization needs the word of those who sign under the old one, too.
         if let Some(earlier) = trust.earlier_name(&key) {
-            trust.verify_baseline(earlier, &file)?;
+            trust.verify(Duty::Baseline(earlier), &file)?;
         }
         Ok(Self {
             digest,

@@ -682,3 +682,148 @@ fn a_declined_draft_is_not_left_to_be_signed_later() {
     .expect(3, &["nothing was signed"]);
     assert!(!repo.path("baselines/contoso.yaml").exists());
 }
+
+/// A root where Carol alone signs for one tenant, and may act in an emergency.
+fn delegated(repo: &Repo) -> String {
+    repo.replace(
+        "trust/root.yaml",
+        "  baseline: { threshold: 2, principals: [alice@contoso.com, bob@contoso.com, carol@contoso.com] }",
+        "  baseline:\n    - { tenants: [fabrikam], threshold: 1, principals: [carol@contoso.com] }\n    - { threshold: 2, principals: [alice@contoso.com, bob@contoso.com] }\n  emergency: { threshold: 1, max_validity: 7d, principals: [carol@contoso.com] }",
+    );
+    repo.sign("connguard-root", "trust/root.yaml", &["alice", "bob"]);
+    repo.pin()
+}
+
+#[test]
+fn an_emergency_is_no_version_to_compare_with() {
+    let repo = Repo::example();
+    let pin = delegated(&repo);
+    let path = "baselines/contoso.yaml";
+    commit(&repo);
+    raise(&repo, path, 1);
+    repo.replace(path, "203.0.113.10", "203.0.113.10, 198.51.100.0/24");
+    repo.replace(
+        path,
+        "expires: 2099-12-31T00:00:00Z",
+        "expires: 2026-11-24T09:00:00Z",
+    );
+    repo.sign("connguard-baseline", path, &["carol"]);
+    commit(&repo);
+    raise(&repo, path, 2);
+    run(
+        &repo,
+        &[
+            "baseline",
+            "sign",
+            "contoso",
+            "--key",
+            &key("alice"),
+            "--yes",
+            "--root",
+            &pin,
+        ],
+    )
+    .expect(
+        0,
+        &[
+            "was not signed by enough people: everything is shown as new",
+            "198.51.100.0/24",
+        ],
+    );
+}
+
+#[test]
+fn signers_of_one_tenant_decide_nothing_for_another() {
+    // By a baseline that names the other organization and follows its newest version.
+    let repo = Repo::example();
+    let pin = delegated(&repo);
+    check(&repo, &["--root", &pin]).expect(0, &[]);
+    let before = digest(&repo, "baselines/contoso.yaml");
+    let own = repo.read("baselines/fabrikam.yaml");
+    for version in [2, 900_000_000] {
+        let text = repo
+            .read("baselines/contoso.yaml")
+            .replace("tenant: contoso\n", "tenant: fabrikam\n");
+        repo.write(
+            "baselines/fabrikam.yaml",
+            text.replace(
+                "version: 1\n",
+                &format!("version: {version}\nprevious: {before}\n"),
+            ),
+        );
+        repo.sign("connguard-baseline", "baselines/fabrikam.yaml", &["carol"]);
+        run(&repo, &["check", "--tenant", "fabrikam", "--root", &pin]);
+        check(&repo, &["--root", &pin]).expect(0, &["CLEAN"]);
+    }
+    // By a manifest that names only one's own.
+    let repo = Repo::example();
+    let pin = delegated(&repo);
+    let entry =
+        |tenant: &str, digest: Digest| format!("  {tenant}: {{ version: 1, digest: {digest} }}\n");
+    let manifest = |version: u64, entries: &str, people: &[&str]| {
+        repo.write("baselines/manifest.yaml", format!("apiVersion: connguard/v1\nkind: Manifest\nversion: {version}\n{}issued: 2026-11-18T09:00:00Z\nexpires: 2099-12-31T00:00:00Z\nbaselines:\n{entries}", if version > 1 { format!("previous: sha256:{}\n", "4".repeat(64)) } else { String::new() }));
+        repo.sign("connguard-baseline", "baselines/manifest.yaml", people);
+    };
+    fs::remove_dir_all(repo.path("baselines/contoso.sigs")).unwrap();
+    let contoso = entry("contoso", digest(&repo, "baselines/contoso.yaml"));
+    manifest(1, &contoso, &["alice", "bob"]);
+    check(&repo, &["--root", &pin]).expect(0, &[]);
+    repo.write("baselines/fabrikam.yaml", &own);
+    manifest(
+        999_999_999,
+        &entry("fabrikam", Digest::of(own.as_bytes())),
+        &["carol"],
+    );
+    run(&repo, &["check", "--tenant", "fabrikam", "--root", &pin]);
+    manifest(1, &contoso, &["alice", "bob"]);
+    check(&repo, &["--root", &pin]).expect(0, &["CLEAN"]);
+}
+
+#[test]
+fn an_organization_may_change_in_the_next_version_and_stay() {
+    let repo = Repo::example();
+    let pin = repo.pin();
+    let path = "baselines/contoso.yaml";
+    check(&repo, &["--root", &pin]).expect(0, &[]);
+    raise(&repo, path, 1);
+    for file in [path, "connguard.yaml", "exports/contoso.json"] {
+        repo.write(file, repo.read(file).replace("3b1e6f0a", "aaaaaaaa"));
+    }
+    repo.sign("connguard-baseline", path, &["alice", "bob"]);
+    check(&repo, &["--root", &pin]).expect(0, &["CLEAN"]);
+    raise(&repo, path, 2);
+    repo.sign("connguard-baseline", path, &["alice", "bob"]);
+    check(&repo, &["--root", &pin]).expect(0, &["CLEAN"]);
+}
+
+#[test]
+fn memory_that_cannot_be_written_hides_no_attack() {
+    let repo = Repo::example();
+    repo.write("blocked", "");
+    repo.run(&[
+        "check",
+        "--now",
+        NOW,
+        "--root",
+        &repo.pin(),
+        "--state",
+        "blocked/state.json",
+    ])
+    .expect(1, &["cannot read the versions seen"]);
+    fs::create_dir_all(repo.path("memory/state.json.new")).unwrap();
+    run(&repo, &["check", "--root", &repo.pin()]).expect(14, &["drift-unknown", "cannot write"]);
+}
+
+#[test]
+fn what_an_alias_repeats_is_bounded_in_bytes() {
+    let repo = Repo::example();
+    let mut text = repo.read("connguard.yaml") + &format!("a: &a ['{}']\n", "x".repeat(1_000_000));
+    for (name, before) in [("b", "a"), ("c", "b"), ("d", "c")] {
+        text += &format!(
+            "{name}: &{name} [{}]\n",
+            [format!("*{before}").as_str(); 10].join(",")
+        );
+    }
+    repo.write("connguard.yaml", text);
+    run(&repo, &["check"]).expect(1, &["the file holds more than 250000 values"]);
+}
