@@ -471,8 +471,18 @@ fn alike(one: &serde_json::Value, two: &serde_json::Value) -> bool {
                     .iter()
                     .all(|(key, value)| two.get(key).is_some_and(|other| alike(value, other)))
         }
+        (V::String(ours), V::Number(_)) => beyond_the_core_schema(ours),
         (one, two) => one == two,
     }
+}
+
+/// Whole numbers as YAML 1.1 and Rust write them, which are texts in YAML 1.2's core schema.
+fn beyond_the_core_schema(text: &str) -> bool {
+    let unsigned = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
+    ["0b", "0x", "0o"]
+        .iter()
+        .any(|prefix| unsigned.starts_with(prefix))
+        && !(text.starts_with("0x") || text.starts_with("0o"))
 }
 
 fn tree() -> impl Strategy<Value = serde_json::Value> {
