@@ -173,6 +173,40 @@ impl Repo {
         );
     }
 
+    /// Runs git here, with nothing of the machine's configuration.
+    #[track_caller]
+    pub fn git(&self, arguments: &[&str]) {
+        let done = Command::new("git")
+            .args([
+                "-c",
+                "user.name=Alice",
+                "-c",
+                "user.email=alice@contoso.com",
+            ])
+            .args(["-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .current_dir(self.path(""))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+
+    /// Commits everything that is here.
+    #[track_caller]
+    pub fn commit(&self) {
+        if !self.path(".git").exists() {
+            self.git(&["init", "-q"]);
+        }
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", "as it is"]);
+    }
+
     /// The digest of the root: what a pin holds.
     pub fn pin(&self) -> String {
         connguard::digest::Digest::of(&fs::read(self.path("trust/root.yaml")).unwrap()).to_string()

@@ -4,7 +4,6 @@ use crate::harness::{NOW, Repo, Run, project};
 use connguard::digest::Digest;
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 use std::fs;
-use std::process::Command;
 
 const STATE: [&str; 4] = ["--now", NOW, "--state", "memory/state.json"];
 
@@ -27,36 +26,6 @@ fn key(person: &str) -> String {
 
 fn digest(repo: &Repo, path: &str) -> Digest {
     Digest::of(repo.read(path).as_bytes())
-}
-
-fn git(repo: &Repo, arguments: &[&str]) {
-    let done = Command::new("git")
-        .args([
-            "-c",
-            "user.name=A",
-            "-c",
-            "user.email=a@contoso.com",
-            "-c",
-            "commit.gpgsign=false",
-        ])
-        .args(arguments)
-        .current_dir(repo.path(""))
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-}
-
-fn commit(repo: &Repo) {
-    if !repo.path(".git").exists() {
-        git(repo, &["init", "-q"]);
-    }
-    git(repo, &["add", "-A"]);
-    git(repo, &["commit", "-q", "-m", "x"]);
 }
 
 /// One version more, naming what stands there as the one before.
@@ -127,13 +96,13 @@ fn a_root_that_nobody_vouches_for_cannot_say_that_this_is_no_matter() {
 fn a_review_compares_with_what_was_approved_only() {
     let repo = Repo::example();
     let path = "baselines/contoso.yaml";
-    commit(&repo);
+    repo.commit();
     check(&repo, &["--root", &repo.pin()]).expect(0, &[]);
     // An unsigned version 2 that widens, and a version 3 that changes nothing about it.
     raise(&repo, path, 1);
     repo.replace(path, "203.0.113.10", "203.0.113.10, 198.51.100.0/24");
     repo.sign("connguard-baseline", path, &["carol"]);
-    commit(&repo);
+    repo.commit();
     raise(&repo, path, 2);
     let signed = run(
         &repo,
@@ -699,7 +668,7 @@ fn an_emergency_is_no_version_to_compare_with() {
     let repo = Repo::example();
     let pin = delegated(&repo);
     let path = "baselines/contoso.yaml";
-    commit(&repo);
+    repo.commit();
     raise(&repo, path, 1);
     repo.replace(path, "203.0.113.10", "203.0.113.10, 198.51.100.0/24");
     repo.replace(
@@ -708,7 +677,7 @@ fn an_emergency_is_no_version_to_compare_with() {
         "expires: 2026-11-24T09:00:00Z",
     );
     repo.sign("connguard-baseline", path, &["carol"]);
-    commit(&repo);
+    repo.commit();
     raise(&repo, path, 2);
     run(
         &repo,

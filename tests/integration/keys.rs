@@ -525,30 +525,7 @@ fn every_flipped_bit_is_refused_or_harmless() {
 #[test]
 fn a_hostile_git_configuration_runs_nothing() {
     let repo = Repo::example();
-    let git = |arguments: &[&str]| {
-        let done = Command::new("git")
-            .args([
-                "-c",
-                "user.name=A",
-                "-c",
-                "user.email=a@contoso.com",
-                "-c",
-                "commit.gpgsign=false",
-            ])
-            .args(arguments)
-            .current_dir(repo.path(""))
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .output()
-            .unwrap();
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
-    };
-    git(&["init", "-q"]);
-    git(&["add", "-A"]);
-    git(&["commit", "-q", "-m", "one"]);
+    repo.commit();
     let touch = "touch ran-it";
     for (key, value) in [
         ("core.fsmonitor", touch),
@@ -560,7 +537,7 @@ fn a_hostile_git_configuration_runs_nothing() {
         ("filter.x.clean", touch),
         ("include.path", "/proc/self/environ"),
     ] {
-        git(&["config", key, value]);
+        repo.git(&["config", key, value]);
     }
     repo.write(".gitattributes", "* filter=x diff=x\n");
     let before = connguard::digest::Digest::of(repo.read("baselines/contoso.yaml").as_bytes());

@@ -102,37 +102,6 @@ fn check(repo: &Repo) -> Run {
     run(repo, &["check", "--tenant", "contoso"])
 }
 
-fn git(repo: &Repo, arguments: &[&str]) {
-    let done = Command::new("git")
-        .args([
-            "-c",
-            "user.name=Alice",
-            "-c",
-            "user.email=alice@contoso.com",
-            "-c",
-            "commit.gpgsign=false",
-        ])
-        .args(arguments)
-        .current_dir(repo.path(""))
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_SYSTEM", "/dev/null")
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-}
-
-fn commit(repo: &Repo) {
-    if !repo.path(".git").exists() {
-        git(repo, &["init", "-q"]);
-    }
-    git(repo, &["add", "-A"]);
-    git(repo, &["commit", "-q", "-m", "as signed"]);
-}
-
 #[test]
 fn one_administrator_needs_two_commands() {
     let repo = fresh();
@@ -228,7 +197,7 @@ fn a_stranger_cannot_sign() {
 #[test]
 fn a_proposal_keeps_what_people_wrote_and_shows_what_it_widens() {
     let repo = team();
-    commit(&repo);
+    repo.commit();
     repo.replace(
         "baselines/contoso.yaml",
         "      Comment: CHG-4711\n",
@@ -391,7 +360,7 @@ fn nothing_is_proposed_from_what_was_not_read_whole() {
 #[test]
 fn a_policy_gets_its_digests_dates_and_version_from_the_program() {
     let repo = team();
-    commit(&repo);
+    repo.commit();
     let rule = "apiVersion: connguard/v1\nkind: Rule\nid: relays-carry-a-ticket\ntitle: A relay names its ticket\nseverity: low\napplies_to: { ConnectorType: OnPremises }\ncheck:\n  matches: { property: Comment, pattern: 'CHG-1' }\nwhy: w\nfix: f\nexamples: { fires: [ { Comment: x } ], quiet: [ { Comment: CHG-1 } ] }\n";
     repo.write("policies/relays-carry-a-ticket.yaml", rule);
     check(&repo).expect(1, &["does not list this rule file"]);
@@ -418,7 +387,7 @@ fn a_policy_gets_its_digests_dates_and_version_from_the_program() {
     }
     check(&repo).expect(11, &["relays-carry-a-ticket"]);
     // Loosening is shown as what it is.
-    commit(&repo);
+    repo.commit();
     repo.replace("policies/policy.yaml", "max_snapshot_age: 24h", "max_snapshot_age: 72h\noverrides: { relays-carry-a-ticket: { off: true, owner: a, reason: CHG-9 } }");
     run(&repo, &["policy", "propose"]).expect(
         0,
@@ -570,7 +539,7 @@ fn who_leaves_signs_no_more_and_what_they_signed_stands() {
 }
 
 fn run_sign_as_carol(repo: &Repo, state: &[&str]) {
-    commit(repo);
+    repo.commit();
     repo.run(
         &[
             &[
