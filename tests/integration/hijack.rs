@@ -796,3 +796,17 @@ fn what_an_alias_repeats_is_bounded_in_bytes() {
     repo.write("connguard.yaml", text);
     run(&repo, &["check"]).expect(1, &["the file holds more than 250000 values"]);
 }
+
+#[test]
+fn a_root_that_names_another_one_before_it_does_not_descend() {
+    let repo = Repo::example();
+    let pin = repo.pin();
+    run(&repo, &["trust", "rotate", "--no-sign", "--root", &pin]).expect(0, &[]);
+    repo.replace(
+        "trust/root.yaml",
+        &pin,
+        &format!("sha256:{}", "5".repeat(64)),
+    );
+    repo.sign("connguard-root", "trust/root.yaml", &["alice", "bob"]);
+    check(&repo, &["--root", &pin]).expect(3, &["does not follow version 1"]);
+}
