@@ -116,6 +116,25 @@ impl Status {
     }
 }
 
+/// Whether a finding was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Since {
+    /// The run before would not have had it.
+    New,
+    /// The run before would have had it, too.
+    Open,
+}
+
+impl Since {
+    /// The word used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// A place in a file where a person can act or look.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
@@ -182,6 +201,8 @@ pub struct Finding {
     pub direction: Option<Direction>,
     /// Where to act (first) and where it was seen.
     pub locations: Vec<Location>,
+    /// Whether it was there before; `None` where no history says so.
+    pub since: Option<Since>,
 }
 
 impl Finding {
@@ -203,6 +224,7 @@ impl Finding {
             count: None,
             direction: None,
             locations: vec![location],
+            since: None,
         }
     }
 

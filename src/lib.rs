@@ -8,7 +8,8 @@
 //!                │          │
 //!                └──────► policy ──► assessment ──► verdict ──► exit code
 //!                │                       └──────► report (human, JSON, SARIF)
-//!                └──────► proposal ──► review ──► signing (what is approved next, and by whom)
+//!                ├──────► proposal ──► review ──► signing (what is approved next, and by whom)
+//!                └──────► history (every snapshot in git; is a source itself, and a memory)
 //! ```
 //!
 //! Modules stand here in reading order: each may use those above it and none
@@ -17,6 +18,7 @@
 pub mod canonical;
 pub mod digest;
 pub mod finding;
+pub mod git;
 pub mod hostile_text;
 pub mod tenant;
 
@@ -42,6 +44,8 @@ pub mod review;
 
 pub mod assessment;
 pub mod verdict;
+
+pub mod history;
 
 pub mod report;
 pub mod schema;

@@ -199,6 +199,7 @@ pub fn policy() -> Value {
         "tenants": tenant_names(tenant),
         "fail_on": { "enum": ["low", "medium", "high", "critical"] },
         "max_snapshot_age": duration(),
+        "heartbeat": duration(),
         "change_window": duration(),
         "lists": lists(),
         "catalogue": { "type": "string", "pattern": "^(none|default@[1-9][0-9]*)$" },

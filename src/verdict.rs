@@ -21,6 +21,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 4] = [Self::Clean, Self::Drift, Self::NotCompared, Self::Error];
+
     /// The word used in output.
     pub const fn name(self) -> &'static str {
         match self {

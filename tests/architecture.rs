@@ -15,8 +15,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From what knows nothing to what knows all; modules of one line do not know each other.
-const ORDER: [&[&str]; 12] = [
-    &["canonical", "digest", "hostile_text", "tenant"],
+const ORDER: [&[&str]; 13] = [
+    &["canonical", "digest", "git", "hostile_text", "tenant"],
     &["finding"],
     &["connector"],
     &["document"],
@@ -27,6 +27,7 @@ const ORDER: [&[&str]; 12] = [
     &["review", "proposal"],
     &["assessment"],
     &["verdict"],
+    &["history"],
     &["report", "schema", "cli"],
 ];
 

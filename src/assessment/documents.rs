@@ -64,6 +64,15 @@ pub fn of_run(
     found
 }
 
+/// A finding about a history that nobody vouches for.
+pub fn of_history(place: &str) -> Finding {
+    Finding {
+        message: "nobody whom the root gives the history role signed its newest snapshot"
+            .to_owned(),
+        ..builtin::finding("history-unsigned", Severity::Info, beginning(place))
+    }
+}
+
 fn beginning(path: &str) -> Location {
     Location {
         path: path.to_owned(),

@@ -22,9 +22,14 @@ impl Judge<'_> {
                 .map(|connector| connector.metadata.ignored)
                 .sum::<usize>();
         if let Some(baseline) = self.case.baseline {
-            for difference in &drift.differences {
+            let pending = self.pending(drift);
+            for (index, difference) in drift.differences.iter().enumerate() {
                 let finding = self.difference(baseline, difference);
-                self.assessment.findings.push(finding);
+                self.assessment.findings.push(if pending.contains(&index) {
+                    super::past::change_pending(finding)
+                } else {
+                    finding
+                });
             }
         }
         self.confirm_organization(drift);

@@ -6,9 +6,11 @@
 
 mod documents;
 mod drift;
+mod past;
 mod rules;
 
-pub use documents::of_run;
+pub use documents::{of_history, of_run};
+pub use past::{Before, Past};
 
 use crate::baseline::Baseline;
 use crate::builtin;
@@ -43,6 +45,8 @@ pub struct Case<'a> {
     pub unverified_approvals: bool,
     /// The mildest severity that fails the run.
     pub fail_on: Severity,
+    /// What the history knows from before.
+    pub past: &'a Past<'a>,
     /// The time of the run.
     pub now: Timestamp,
 }
@@ -62,6 +66,8 @@ pub struct Assessment {
     pub coverage: Coverage,
     /// What is wrong, in reading order.
     pub findings: Vec<Finding>,
+    /// Findings of the run before that are gone; none without a history.
+    pub resolved: Vec<Finding>,
     /// When the connectors that have findings were made and last changed.
     pub times: BTreeMap<Subject, Times>,
     /// Why there can be no verdict; empty when there can.
@@ -186,6 +192,7 @@ impl Assessment {
             baseline: None,
             coverage: Coverage::default(),
             findings: Vec::new(),
+            resolved: Vec::new(),
             times: BTreeMap::new(),
             obstacles: Vec::new(),
             errors: Vec::new(),
@@ -229,6 +236,8 @@ pub fn assess(case: &Case<'_>) -> Assessment {
     judge.drift(&drift);
     judge.rules(&drift);
     judge.connectors_by_themselves();
+    judge.past();
+    judge.since();
     judge.finish()
 }
 
@@ -270,6 +279,7 @@ fn begin(case: &Case<'_>) -> Assessment {
             ..Coverage::default()
         },
         findings: Vec::new(),
+        resolved: Vec::new(),
         times: BTreeMap::new(),
         obstacles: Vec::new(),
         errors: Vec::new(),

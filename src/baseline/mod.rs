@@ -16,14 +16,13 @@ use crate::document::{Problems, Reader, Source};
 use crate::finding::{Location, Subject};
 use crate::lists::Lists;
 use crate::snapshot::Organization;
-use crate::trust::files::FileError;
+use crate::trust::files::{Documents, FileError};
 use crate::trust::{
     Approval, Duty, Header, Key, Refusal, Rollback, Route, SignedFile, Signer, Trust, keyring,
 };
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// Everything that was approved for one tenant.
 #[derive(Debug)]
@@ -165,9 +164,13 @@ impl Baseline {
     ///
     /// An expired baseline is returned: it gives no verdict, which the caller
     /// must see to, but what it shows is worth knowing.
-    pub fn open(repository: &Path, tenant: &str, trust: &Trust) -> Result<Self, BaselineError> {
+    pub fn open(
+        documents: &(impl Documents + ?Sized),
+        tenant: &str,
+        trust: &Trust,
+    ) -> Result<Self, BaselineError> {
         let path = path(tenant);
-        let file = SignedFile::load(repository, &path).map_err(Refusal::from)?;
+        let file = SignedFile::load(documents, &path).map_err(Refusal::from)?;
         let approval = trust.verify_baseline(tenant, &file)?;
         let text = keyring::text(&path, &file.bytes)?;
         let approved =
@@ -195,6 +198,42 @@ impl Baseline {
             path,
             approval,
             rollback,
+            approved,
+        })
+    }
+
+    /// Reads an earlier version, which memory would refuse as rolled back: it says what was approved before.
+    ///
+    /// Its signatures must be enough all the same; those for emergencies approve nothing for later.
+    pub fn superseded(
+        documents: &(impl Documents + ?Sized),
+        tenant: &str,
+        trust: &Trust,
+    ) -> Result<Self, BaselineError> {
+        let path = path(tenant);
+        let file = SignedFile::load(documents, &path).map_err(Refusal::from)?;
+        let duty = Duty::Baseline(tenant);
+        let signers = trust.verify(duty, &file)?;
+        let text = keyring::text(&path, &file.bytes)?;
+        let approved =
+            Approved::parse(Source { path: &path, text }).map_err(BaselineError::Malformed)?;
+        if approved.tenant != tenant {
+            return Err(BaselineError::OtherTenant {
+                path,
+                found: approved.tenant,
+                wanted: tenant.to_owned(),
+            });
+        }
+        let threshold = trust.root().grant(duty).map_or(0, |grant| grant.threshold);
+        Ok(Self {
+            digest: file.digest(),
+            path,
+            approval: Approval {
+                signers,
+                threshold,
+                route: Route::Signed,
+            },
+            rollback: Rollback::NotChecked,
             approved,
         })
     }

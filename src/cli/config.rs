@@ -17,6 +17,17 @@ pub const FILE_NAME: &str = "connguard.yaml";
 pub struct Config {
     /// Tenants by name.
     pub tenants: BTreeMap<String, Tenant>,
+    /// Where the snapshots are kept.
+    pub history: HistoryPlace,
+}
+
+/// Where the snapshots are kept. Whether that is let pass is decided where it is opened.
+#[derive(Debug, Default)]
+pub struct HistoryPlace {
+    /// A git repository on this machine, from the audit repository's folder; `None` for that of the audit repository itself.
+    pub repository: Option<String>,
+    /// The ref; `None` for the usual one.
+    pub name: Option<String>,
 }
 
 /// Where one tenant is read from.
@@ -107,9 +118,43 @@ fn read(reader: &Reader<'_>, node: &Node) -> Option<Config> {
             read_tenant(reader, value)
         })
     });
+    let history = fields.optional("history").map_or_else(
+        || Some(HistoryPlace::default()),
+        |node| read_history(reader, node),
+    );
     fields.finish();
     Some(Config {
         tenants: tenants?.into_iter().collect(),
+        history: history?,
+    })
+}
+
+fn read_history(reader: &Reader<'_>, node: &Node) -> Option<HistoryPlace> {
+    let mut fields = reader.fields(node, "a history")?;
+    let repository = fields.optional("repository");
+    let name = fields.optional("ref").map(|node| reader.text(node));
+    fields.finish();
+    let repository = repository.map(|node| {
+        let text = reader.text(node)?;
+        // A file may be named host:path on no system that git does not take for a remote one.
+        if text.contains("://") || text.contains('@') || text.is_empty() {
+            return reader.expected(
+                node,
+                "the folder of a git repository on this machine",
+                "clone it beside the audit repository and name the clone; `connguard snapshot --push REMOTE` sends what is recorded",
+            );
+        }
+        Some(text)
+    });
+    Some(HistoryPlace {
+        repository: match repository {
+            None => None,
+            Some(text) => Some(text?),
+        },
+        name: match name {
+            None => None,
+            Some(text) => Some(text?),
+        },
     })
 }
 

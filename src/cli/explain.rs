@@ -16,15 +16,7 @@ pub(super) fn run(common: &Common, id: &str, console: &Console) -> Outcome {
         console.text(&of_own(own))?;
         return Ok(0);
     }
-    let repository = Repository::find(
-        common,
-        &TrustArgs {
-            root: None,
-            now: None,
-            state: None,
-        },
-        console,
-    )?;
+    let repository = Repository::find(common, &TrustArgs::default(), console)?;
     let mut alone = None;
     let rules = repository::rules(
         repository.as_ref().and_then(Repository::verified_policy),

@@ -6,20 +6,29 @@ mod config;
 mod console;
 mod explain;
 mod fetch;
+mod history;
+mod history_key;
+mod judging;
+mod parallel;
+mod past;
 mod policy;
 mod previous;
 mod problems;
+mod push;
 mod reference;
 mod repository;
 mod review;
 mod sign;
+mod snapshot;
 mod state;
 mod status;
+mod targets;
 mod trust;
 
 use crate::digest::Digest;
 use crate::document::time::parse_time;
 use crate::finding::Severity;
+use crate::git::Oid;
 use crate::report::Format;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use console::Console;
@@ -73,6 +82,11 @@ enum Command {
     Check(check::CheckArgs),
     /// Read connectors and print the normalised snapshot; writes nothing
     Fetch(fetch::FetchArgs),
+    /// Read connectors, judge them, and commit what was seen to the history
+    Snapshot(snapshot::SnapshotArgs),
+    /// Read the history of snapshots, and verify that nobody changed it
+    #[command(subcommand)]
+    History(history::HistoryCommand),
     /// Propose, show, sign and verify what is approved
     #[command(subcommand)]
     Baseline(baseline::BaselineCommand),
@@ -105,7 +119,7 @@ enum Command {
 type Outcome = Result<u8, Failure>;
 
 /// Why a command could not be done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failure {
     /// The command line asks for something that does not fit: exit 2.
     Usage(String),
@@ -185,6 +199,8 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
     match &cli.command {
         Command::Check(arguments) => check::run(&cli.common, arguments, console),
         Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),
+        Command::Snapshot(arguments) => snapshot::run(&cli.common, arguments, console),
+        Command::History(command) => history::run(&cli.common, command, console),
         Command::Baseline(command) => baseline::run(&cli.common, command, console),
         Command::Trust(command) => trust::run(&cli.common, command, console),
         Command::Policy(command) => policy::run(&cli.common, command, console),
@@ -209,9 +225,29 @@ struct TrustArgs {
     /// File that remembers the versions seen [default: the variable CONNGUARD_STATE, else connguard/state.json in the user's state folder]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// A commit that the history must hold, and from which on it is verified [default: the variable CONNGUARD_HISTORY_PIN]
+    #[arg(long, value_name = "COMMIT", value_parser = parse_commit)]
+    history_pin: Option<Oid>,
 }
 
 impl TrustArgs {
+    /// The pinned commit of the history; set but empty is a mistake, not "none".
+    fn history_pin(&self) -> Result<Option<Oid>, Failure> {
+        if self.history_pin.is_some() {
+            return Ok(self.history_pin);
+        }
+        let Some(value) = std::env::var_os(past::PIN) else {
+            return Ok(None);
+        };
+        let text = value.to_string_lossy();
+        parse_commit(&text).map(Some).map_err(|reason| {
+            Failure::Usage(format!(
+                "the variable {} is set to {text:?}: {reason}",
+                past::PIN
+            ))
+        })
+    }
+
     /// The pin from the command line or the environment; set but empty is a mistake, not "none".
     fn pin(&self) -> Result<Option<Digest>, Failure> {
         if self.root.is_some() {
@@ -231,6 +267,13 @@ impl TrustArgs {
     fn now(&self) -> Timestamp {
         self.now.unwrap_or_else(Timestamp::now)
     }
+}
+
+fn parse_commit(text: &str) -> Result<Oid, String> {
+    Oid::from_str(text)
+        .ok()
+        .filter(|_| text.len() == 40)
+        .ok_or_else(|| "a commit is named by all its 40 hexadecimal digits".to_owned())
 }
 
 fn parse_pin(text: &str) -> Result<Digest, String> {

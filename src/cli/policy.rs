@@ -219,15 +219,7 @@ fn sign_policy(
 }
 
 fn list(common: &Common, console: &Console) -> Outcome {
-    let repository = Repository::find(
-        common,
-        &TrustArgs {
-            root: None,
-            now: None,
-            state: None,
-        },
-        console,
-    )?;
+    let repository = Repository::find(common, &TrustArgs::default(), console)?;
     let policy = repository.as_ref().and_then(Repository::verified_policy);
     if repository.is_some() && policy.is_none() {
         console.note(

@@ -2,11 +2,12 @@
 
 use super::config::{self, Config};
 use super::console::Console;
+use super::past::Past;
 use super::state::State;
 use super::{Common, Failure, TrustArgs};
 use crate::policy::{Policy, PolicyError, Rules};
-use crate::trust::manifest::Manifest;
-use crate::trust::{Floor, Key, Known, Refusal, Sightings, Trust};
+use crate::trust::{Floor, Key, Known, Memory, Refusal, Sightings, Trust};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +19,10 @@ pub(crate) struct Repository {
     pub config: Config,
     /// Its root, or why that cannot be believed.
     pub trust: Result<Trust, Refusal>,
-    /// What earlier runs saw, where that is kept.
+    /// What earlier runs on this machine saw, where that is kept.
     pub state: Option<State>,
+    /// The history of the repository, verified; `None` where there is none.
+    pub past: Result<Option<Past>, Failure>,
     /// The root that was trusted before anything was read, if there is one.
     pub floor: Option<Floor>,
     /// Its policy; `None` without a verified root to verify it by.
@@ -44,13 +47,33 @@ impl Repository {
         console.detail(&format!("reading {}", path.display()));
         let config = Config::load(&path)?;
         let state = State::open(arguments.state.as_deref())?;
+        let name = name_of(&folder);
         let known = Known {
             pin,
             memory: state.as_ref().map(|state| &state.memory),
-            repository: &name_of(&folder),
+            repository: &name,
         };
         let floor = known.floor();
         let trust = Trust::open(&folder, known, arguments.now());
+        let mut memory = known.memory.cloned().unwrap_or_default();
+        let past = open_past(
+            &folder,
+            &config,
+            arguments,
+            (trust.as_ref().ok(), &name),
+            &mut memory,
+        );
+        // What the history remembers may refuse what a machine that knows nothing lets pass.
+        let trust = match (&past, trust) {
+            (Ok(Some(_)), Ok(_)) => {
+                let known = Known {
+                    memory: Some(&memory),
+                    ..known
+                };
+                Trust::open_from(&folder, floor, known, arguments.now())
+            }
+            (_, trust) => trust,
+        };
         if let Ok(trust) = &trust {
             console.detail(&format!(
                 "verified trust/root.yaml version {}, {}",
@@ -81,6 +104,7 @@ impl Repository {
             trust,
             floor,
             state,
+            past,
             policy,
         }))
     }
@@ -126,26 +150,35 @@ impl Repository {
         let policy = self
             .verified_policy()
             .map(|policy| (Key::Policy, policy.document.header.version, policy.digest));
-        // One that not enough people signed is nobody's word yet, and must not outrank what is.
-        let manifest = trust.manifest().as_ref().ok().and_then(Option::as_ref);
-        let word = |tenant: &String, manifest: &Manifest| {
-            let key = Key::Manifest {
-                tenant: tenant.clone(),
-            };
-            (key, manifest.header.version, manifest.digest)
-        };
-        let manifest = manifest.into_iter().flat_map(|manifest| {
-            let tenants = trust.manifest_counts_for(manifest);
-            tenants
-                .into_iter()
-                .map(move |tenant| word(tenant, manifest))
-        });
         Sightings {
             repository: name_of(&self.folder),
             roots: trust.chain().to_vec(),
             known_by: trust.known_by().to_vec(),
-            documents: policy.into_iter().chain(manifest).collect(),
+            documents: policy
+                .into_iter()
+                .chain(trust.manifest_sightings())
+                .collect(),
+            history: self.past().and_then(Past::remembered),
         }
+    }
+
+    /// Its history, where there is one that could be opened.
+    pub fn past(&self) -> Option<&Past> {
+        self.past.as_ref().ok().and_then(Option::as_ref)
+    }
+
+    /// Everything that a run is to remember: what the history showed, and what was verified here.
+    pub fn all_sightings(
+        &self,
+        run: Sightings,
+        clock: Option<Timestamp>,
+    ) -> Vec<(Sightings, Option<Timestamp>)> {
+        let verified = self.past().and_then(|past| past.verified.as_ref());
+        let of_history = match verified {
+            Some(Ok(verified)) => verified.sightings.clone(),
+            _ => Vec::new(),
+        };
+        of_history.into_iter().chain([(run, clock)]).collect()
     }
 
     /// Whether an earlier run trusted another root here, or for these organizations.
@@ -160,6 +193,20 @@ impl Repository {
     /// The verified policy.
     pub fn verified_policy(&self) -> Option<&Policy> {
         self.policy.as_ref().and_then(|policy| policy.as_ref().ok())
+    }
+}
+
+/// Opens and verifies the history of a repository, if it has one.
+fn open_past(
+    folder: &Path,
+    config: &Config,
+    arguments: &TrustArgs,
+    known: (Option<&Trust>, &str),
+    memory: &mut Memory,
+) -> Result<Option<Past>, Failure> {
+    match Past::find(folder, &config.history)? {
+        None => Ok(None),
+        Some(history) => Past::open(history, arguments, known, memory, false).map(Some),
     }
 }
 

@@ -69,22 +69,27 @@ fn agent() -> Option<Agent> {
     Some(Agent::at(PathBuf::from(socket)))
 }
 
+/// Every key that the agent holds, where there is one.
+pub(super) fn agent_keys(console: &Console) -> Vec<Found> {
+    let Some(agent) = agent() else {
+        return Vec::new();
+    };
+    match agent.identities() {
+        Ok(identities) => identities
+            .into_iter()
+            .map(|identity| Found::Agent(agent.clone(), identity))
+            .collect(),
+        Err(error) => {
+            console.detail(&error.to_string());
+            Vec::new()
+        }
+    }
+}
+
 /// The key named on the command line, or every key at hand: in the agent, then where OpenSSH keeps them.
 pub(super) fn keys(named: Option<&Path>, console: &Console) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
-    let identities = match agent() {
-        None => Vec::new(),
-        Some(agent) => match agent.identities() {
-            Ok(identities) => identities
-                .into_iter()
-                .map(|identity| Found::Agent(agent.clone(), identity))
-                .collect(),
-            Err(error) => {
-                console.detail(&error.to_string());
-                Vec::new()
-            }
-        },
-    };
+    let identities = agent_keys(console);
     if let Some(path) = named {
         let file = KeyFile::read(path).map_err(|error| unusable(&error))?;
         // An agent that holds the other half of a public key signs for it.

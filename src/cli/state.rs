@@ -34,16 +34,15 @@ impl State {
         }))
     }
 
-    /// Adds what a run verified. Whatever other runs wrote meanwhile is kept.
+    /// Adds what runs verified, each with the time at which it saw that. Whatever other runs wrote meanwhile is kept.
     ///
     /// A file that the operator did not name may be impossible to write, as in
     /// a container: the reason is returned, for a note.
     pub fn remember(
         &self,
-        run: &Sightings,
-        clock: Option<Timestamp>,
+        runs: &[(Sightings, Option<Timestamp>)],
     ) -> Result<Option<String>, Failure> {
-        match self.write(run, clock) {
+        match self.write(runs) {
             Ok(()) => Ok(None),
             Err(error) if self.named => Err(Failure::run(
                 format!("cannot write {}: {error}", self.path.display()),
@@ -56,7 +55,7 @@ impl State {
         }
     }
 
-    fn write(&self, run: &Sightings, clock: Option<Timestamp>) -> std::io::Result<()> {
+    fn write(&self, runs: &[(Sightings, Option<Timestamp>)]) -> std::io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder)?;
         // Beside the file, under its whole name: two state files never share a lock.
@@ -69,7 +68,9 @@ impl State {
         lock.lock()?;
         let mut memory =
             load(&self.path).map_err(|failure| std::io::Error::other(failure.to_string()))?;
-        memory.record(run, clock);
+        for (run, clock) in runs {
+            memory.record(run, *clock);
+        }
         // Written beside and renamed, so that a crash leaves the old file or the new one.
         let new = beside(".new");
         let mut file = File::create(&new)?;

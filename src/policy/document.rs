@@ -25,8 +25,10 @@ pub struct Document {
     pub fail_on: Severity,
     /// Older snapshots give no verdict.
     pub max_snapshot_age: SignedDuration,
+    /// How long at most the history goes without a commit where nothing changes; without it every run makes one.
+    pub heartbeat: Option<SignedDuration>,
     /// How long after a new baseline a value of the previous one is a pending
-    /// change instead of drift; takes effect where a history remembers the previous one.
+    /// change instead of drift, where a history remembers the previous one.
     pub change_window: Option<SignedDuration>,
     /// Lists shared by all tenants.
     pub lists: Lists,
@@ -111,6 +113,17 @@ fn read(reader: &Reader<'_>, node: &Node, catalogue_ids: &[&str]) -> Option<Docu
     let max_snapshot_age = fields
         .required("max_snapshot_age")
         .and_then(|node| reader.duration(node));
+    let heartbeat_node = fields.optional("heartbeat");
+    let heartbeat = heartbeat_node.and_then(|node| reader.duration(node));
+    if let (Some(node), Some(heartbeat), Some(age)) = (heartbeat_node, heartbeat, max_snapshot_age)
+        && heartbeat >= age
+    {
+        reader.wrong(
+            node.span.clone(),
+            "a heartbeat as slow as `max_snapshot_age` lets every snapshot grow too old in between",
+            "make it shorter than `max_snapshot_age`: half of that leaves room for a run that fails",
+        );
+    }
     let change_window_node = fields.optional("change_window");
     let change_window = change_window_node.and_then(|node| reader.duration(node));
     let lists = fields
@@ -150,6 +163,7 @@ fn read(reader: &Reader<'_>, node: &Node, catalogue_ids: &[&str]) -> Option<Docu
         tenants: tenants?,
         fail_on: fail_on?,
         max_snapshot_age: max_snapshot_age?,
+        heartbeat,
         change_window,
         lists: lists?,
         catalogue: catalogue?,

@@ -13,13 +13,11 @@ pub mod rule;
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Source};
 use crate::finding::Severity;
-use crate::trust::files::{self, FileError};
+use crate::trust::files::{Documents, FileError};
 use crate::trust::{Duty, Key, Refusal, Rollback, SignedFile, Signer, Trust, keyring};
 use document::{Catalogue, Document, Override};
 use rule::Rule;
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 /// Where the policy lies in an audit repository.
 pub const PATH: &str = "policies/policy.yaml";
@@ -78,8 +76,8 @@ impl From<Problems> for PolicyError {
 
 impl Policy {
     /// Reads the policy, verifies its signatures, then parses it and the rules that it names.
-    pub fn open(repository: &Path, trust: &Trust) -> Result<Self, PolicyError> {
-        let file = SignedFile::load(repository, PATH).map_err(Refusal::from)?;
+    pub fn open(documents: &(impl Documents + ?Sized), trust: &Trust) -> Result<Self, PolicyError> {
+        let file = SignedFile::load(documents, PATH).map_err(Refusal::from)?;
         let signers = trust.verify(Duty::Policy, &file)?;
         let source = Source {
             path: PATH,
@@ -101,7 +99,7 @@ impl Policy {
                 0
             }
         };
-        rules.extend(own_rules(repository, &document)?);
+        rules.extend(own_rules(documents, &document)?);
         rules.sort_by(|one, two| one.id.cmp(&two.id));
         let rules = Rules {
             list: rules,
@@ -124,16 +122,19 @@ impl Policy {
 }
 
 /// Reads the rule files that the policy lists, each against its digest, and refuses those that it does not list.
-fn own_rules(repository: &Path, document: &Document) -> Result<Vec<Rule>, PolicyError> {
+fn own_rules(
+    documents: &(impl Documents + ?Sized),
+    document: &Document,
+) -> Result<Vec<Rule>, PolicyError> {
     let mut problems = Problems::default();
     let mut rules = Vec::new();
     for (name, expected) in &document.rules {
-        match own_rule(repository, name, *expected)? {
+        match own_rule(documents, name, *expected)? {
             Ok(rule) => rules.push(rule),
             Err(of_rule) => problems.extend(of_rule),
         }
     }
-    for name in unlisted(repository, &document.rules)? {
+    for name in unlisted(documents, &document.rules)? {
         let problem = Problem::of_file(
             format!("policies/{name}"),
             "the policy does not list this rule file, so it is not in force",
@@ -146,12 +147,12 @@ fn own_rules(repository: &Path, document: &Document) -> Result<Vec<Rule>, Policy
 }
 
 fn own_rule(
-    repository: &Path,
+    documents: &(impl Documents + ?Sized),
     name: &str,
     expected: Digest,
 ) -> Result<Result<Rule, Problems>, Refusal> {
     let path = format!("policies/{name}");
-    let bytes = files::read(repository, &path)?;
+    let bytes = documents.read(&path)?;
     let found = Digest::of(&bytes);
     if found != expected {
         let problem = Problem::of_file(
@@ -171,30 +172,23 @@ fn own_rule(
 }
 
 /// Rule files in the folder that nobody signed for. A copy of a compiled-in rule is no rule of its own.
-fn unlisted(repository: &Path, listed: &BTreeMap<String, Digest>) -> Result<Vec<String>, Refusal> {
-    let io = |error: std::io::Error| {
-        Refusal::File(FileError::Io {
-            path: "policies".to_owned(),
-            error: error.to_string(),
-        })
-    };
+fn unlisted(
+    documents: &(impl Documents + ?Sized),
+    listed: &BTreeMap<String, Digest>,
+) -> Result<Vec<String>, Refusal> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(repository.join("policies")).map_err(io)? {
-        let Ok(name) = entry.map_err(io)?.file_name().into_string() else {
-            continue;
-        };
+    for name in documents.names("policies")? {
         let is_rule =
             name.ends_with(".yaml") && name != "policy.yaml" && !listed.contains_key(&name);
         if is_rule
             && !catalogue::holds(
                 &name,
-                Digest::of(&files::read(repository, &format!("policies/{name}"))?),
+                Digest::of(&documents.read(&format!("policies/{name}"))?),
             )
         {
             names.push(name);
         }
     }
-    names.sort();
     Ok(names)
 }
 

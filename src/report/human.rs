@@ -428,8 +428,14 @@ impl Page {
             .taken_at
             .map(|time| format!("; export said to be taken at {time}"))
             .unwrap_or_default();
+        let history = match &report.history {
+            None => "",
+            Some(history) if !history.verified => "; history not verified",
+            Some(history) if history.signed => "; history signed",
+            Some(_) => "; history unsigned",
+        };
         let conditions = format!(
-            "{root}; {policy}; {}; fails on {}{now}{taken}",
+            "{root}; {policy}; {}{history}; fails on {}{now}{taken}",
             rollback(report),
             report.fail_on
         );

@@ -35,6 +35,8 @@ pub struct Wire {
     root: Option<Root>,
     /// The verified policy; null when there is none.
     policy: Option<Policy>,
+    /// The history of the audit repository; null when there is none.
+    history: Option<History>,
     counts: Counts,
     /// Findings of the run itself.
     findings: Vec<Finding>,
@@ -86,6 +88,19 @@ struct Policy {
     rollback: &'static str,
 }
 
+#[derive(Serialize, JsonSchema)]
+struct History {
+    /// Its ref.
+    #[serde(rename = "ref")]
+    name: String,
+    /// Its newest commit.
+    tip: Option<String>,
+    /// Whether somebody who holds the history role signed that.
+    signed: bool,
+    /// Whether its commits are what runs of connguard wrote.
+    verified: bool,
+}
+
 /// Tenants by verdict.
 #[derive(Serialize, JsonSchema)]
 struct Counts {
@@ -111,7 +126,7 @@ struct Tenant {
     baseline: Option<Baseline>,
     coverage: Coverage,
     findings: Vec<Finding>,
-    /// Findings of an earlier report that are gone; empty without one.
+    /// Findings of the run before in the history that are gone; empty without one.
     resolved: Vec<Finding>,
     errors: Vec<Failure>,
 }
@@ -184,7 +199,7 @@ struct Finding {
     rule: String,
     severity: Severity,
     status: Status,
-    /// `new` or `open` against an earlier report; null without one.
+    /// `new` or `open` against the run before in the history; null without one.
     since: Option<String>,
     title: String,
     message: String,
@@ -300,6 +315,12 @@ fn wire(report: &Report<'_>) -> Wire {
                 .collect(),
             rollback: policy.rollback.name(),
         }),
+        history: report.history.as_ref().map(|history| History {
+            name: history.place.clone(),
+            tip: history.tip.clone(),
+            signed: history.signed,
+            verified: history.verified,
+        }),
         counts: Counts {
             clean: report.count(Verdict::Clean),
             drift: report.count(Verdict::Drift),
@@ -345,7 +366,11 @@ fn tenant(judged: &Judged) -> Tenant {
             .iter()
             .map(|own| finding(own, assessment.key()))
             .collect(),
-        resolved: Vec::new(),
+        resolved: assessment
+            .resolved
+            .iter()
+            .map(|own| finding(own, assessment.key()))
+            .collect(),
         errors: assessment
             .errors
             .iter()
@@ -433,7 +458,7 @@ fn finding(own: &finding::Finding, tenant_id: &str) -> Finding {
             finding::Status::Open => Status::Open,
             finding::Status::Accepted => Status::Accepted,
         },
-        since: None,
+        since: own.since.map(|since| since.name().to_owned()),
         title: own.title.clone(),
         message: own.message.clone(),
         fix: own.fix.clone(),

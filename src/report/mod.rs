@@ -33,6 +33,8 @@ pub struct Report<'a> {
     pub root: Option<RootSummary>,
     /// The policy, if it could be verified.
     pub policy: Option<PolicySummary>,
+    /// The history, where there is one.
+    pub history: Option<HistorySummary>,
     /// The rules that were judged.
     pub rules: &'a Rules,
     /// Findings of the run itself.
@@ -67,6 +69,19 @@ pub struct RootSummary {
     pub remembered: bool,
     /// What memory says of it.
     pub rollback: Rollback,
+}
+
+/// The history of an audit repository.
+#[derive(Debug, Clone)]
+pub struct HistorySummary {
+    /// Its ref.
+    pub place: String,
+    /// Its newest commit.
+    pub tip: Option<String>,
+    /// Whether somebody who may has signed that.
+    pub signed: bool,
+    /// Whether nothing was found to be wrong with it.
+    pub verified: bool,
 }
 
 /// A verified policy.

@@ -38,6 +38,9 @@ fn first(review: &mut Review, now: &Document) {
         catalogue(now),
         now.catalogue == Catalogue::Nothing,
     );
+    if let Some(heartbeat) = now.heartbeat {
+        review.first("heartbeat", time::words(heartbeat), false);
+    }
     if let Some(window) = now.change_window {
         review.first("change_window", time::words(window), true);
     }
@@ -90,6 +93,17 @@ fn compare(review: &mut Review, before: &Document, now: &Document) {
         age(before),
         age(now),
         wider(now.max_snapshot_age > before.max_snapshot_age),
+    );
+    let heartbeat = |document: &Document| {
+        document
+            .heartbeat
+            .map_or_else(|| "every run".to_owned(), time::words)
+    };
+    review.changed(
+        "heartbeat",
+        heartbeat(before),
+        heartbeat(now),
+        wider(now.heartbeat > before.heartbeat),
     );
     let window = |document: &Document| {
         document

@@ -23,6 +23,9 @@ pub enum SigningError {
         /// Why.
         reason: String,
     },
+    /// The text is no key.
+    #[error("{0}")]
+    NoKey(String),
     /// The key is on a token, which only OpenSSH can ask.
     #[error("the key {0} is on a hardware token")]
     Hardware(String),
@@ -53,18 +56,23 @@ pub enum KeyFile {
 }
 
 impl KeyFile {
-    /// Reads an OpenSSH private or public key.
+    /// Reads an OpenSSH private or public key from a file.
     pub fn read(path: &Path) -> Result<Self, SigningError> {
         let fail = |reason: String| SigningError::Key {
             path: path.display().to_string(),
             reason,
         };
         let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        Self::parse(&text).map_err(|error| fail(error.to_string()))
+    }
+
+    /// Reads an OpenSSH private or public key.
+    pub fn parse(text: &str) -> Result<Self, SigningError> {
         if let Ok(key) = PublicKey::from_openssh(text.trim()) {
             return Ok(Self::Public(Box::new(key)));
         }
-        let key = PrivateKey::from_openssh(&text).map_err(|error| {
-            fail(format!(
+        let key = PrivateKey::from_openssh(text).map_err(|error| {
+            SigningError::NoKey(format!(
                 "{error}; it must be an OpenSSH key, as ssh-keygen makes them"
             ))
         })?;

@@ -4,6 +4,7 @@
 //! time of reading, no server name and no tool: two reads of an unchanged
 //! organization are the same bytes, whatever exported them.
 
+pub mod stored;
 mod wire;
 
 use crate::connector::{Connector, Guid, domain::Domain};

@@ -5,9 +5,9 @@
 
 use super::{AcceptedDomain, Completeness, Part, SCHEMA, Snapshot};
 use crate::canonical::{self, Sorted};
+use crate::connector::Connector;
 use crate::connector::property::Property;
 use crate::connector::value::Value;
-use crate::connector::{Connector, Metadata};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -16,20 +16,30 @@ impl Snapshot {
     /// The canonical form.
     pub fn canonical(&self) -> String {
         canonical::write_sorted(&Wire {
-            accepted_domains: self.accepted_domains.iter().map(Domain::new).collect(),
+            accepted_domains: domains(self),
             blocked_connectors: &self.blocked_connectors,
-            complete: Part::ALL
-                .iter()
-                .map(|part| (part.name(), self.completeness(*part)))
-                .collect(),
+            complete: completeness(self),
             inbound_connectors: self.connectors().map(Wired::new).collect(),
-            organization: Organization {
-                domain: self.organization.domain.as_deref(),
-                tenant_id: self.organization.tenant_id.as_deref(),
-            },
+            organization: organization(self),
             schema: SCHEMA,
             source: self.source.name(),
         })
+    }
+}
+
+pub(super) fn domains(snapshot: &Snapshot) -> Vec<Domain<'_>> {
+    snapshot.accepted_domains.iter().map(Domain::new).collect()
+}
+
+pub(super) fn completeness(snapshot: &Snapshot) -> BTreeMap<&'static str, &Completeness> {
+    let part = |part: &Part| (part.name(), snapshot.completeness(*part));
+    Part::ALL.iter().map(part).collect()
+}
+
+pub(super) fn organization(snapshot: &Snapshot) -> Organization<'_> {
+    Organization {
+        domain: snapshot.organization.domain.as_deref(),
+        tenant_id: snapshot.organization.tenant_id.as_deref(),
     }
 }
 
@@ -45,7 +55,7 @@ struct Wire<'a> {
 }
 
 #[derive(Serialize)]
-struct Domain<'a> {
+pub(super) struct Domain<'a> {
     domain: &'a str,
     match_sub_domains: bool,
 }
@@ -60,7 +70,7 @@ impl<'a> Domain<'a> {
 }
 
 #[derive(Serialize)]
-struct Organization<'a> {
+pub(super) struct Organization<'a> {
     domain: Option<&'a str>,
     tenant_id: Option<&'a str>,
 }
@@ -77,7 +87,7 @@ impl Serialize for Completeness {
 
 /// One connector: identity, metadata, and settings in Exchange's names.
 #[derive(Serialize)]
-struct Wired<'a> {
+pub(super) struct Wired<'a> {
     identity: Identity<'a>,
     metadata: Evidence<'a>,
     settings: BTreeMap<&'static str, &'a Value>,
@@ -99,11 +109,14 @@ struct Evidence<'a> {
     when_changed: Option<Timestamp>,
     #[serde(rename = "WhenCreatedUTC")]
     when_created: Option<Timestamp>,
+    /// Values that are there and could not be read: unknown, never empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<&'static str>,
     unrecognised: BTreeMap<&'a str, Sorted<'a>>,
 }
 
 impl<'a> Wired<'a> {
-    fn new(connector: &'a Connector) -> Self {
+    pub(super) fn new(connector: &'a Connector) -> Self {
         let settings = connector
             .settings
             .iter()
@@ -115,14 +128,16 @@ impl<'a> Wired<'a> {
                 guid: connector.guid.as_deref(),
                 name: &connector.name,
             },
-            metadata: Evidence::new(&connector.metadata),
+            metadata: Evidence::new(connector),
             settings: settings.collect(),
         }
     }
 }
 
 impl<'a> Evidence<'a> {
-    fn new(metadata: &'a Metadata) -> Self {
+    fn new(connector: &'a Connector) -> Self {
+        let metadata = &connector.metadata;
+        let unreadable = connector.unreadable.iter();
         let unrecognised = metadata
             .unrecognised
             .iter()
@@ -131,6 +146,7 @@ impl<'a> Evidence<'a> {
             is_valid: metadata.is_valid,
             when_changed: metadata.when_changed,
             when_created: metadata.when_created,
+            unreadable: unreadable.map(|property| property.name()).collect(),
             unrecognised: unrecognised.collect(),
         }
     }

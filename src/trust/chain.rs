@@ -5,14 +5,13 @@
 //! the chain, and nobody can begin another one beside it. Earlier roots are
 //! kept whole, with their signatures and keys, in `trust/roots/<n>`.
 
-use super::files::FileError;
+use super::files::{Documents, FileError};
 use super::keyring::Keyring;
 use super::memory::Lineage;
 use super::refusal::Refusal;
 use super::root::Duty;
 use crate::digest::Digest;
 use jiff::Timestamp;
-use std::path::Path;
 
 /// The folder of the root in force.
 pub const FOLDER: &str = "trust";
@@ -54,13 +53,13 @@ pub fn folder_of(version: u64) -> String {
 /// Returns it with version and digest of each root of the chain, oldest first.
 /// Expired roots may stand in the middle: only the last one has to be in force.
 pub fn follow(
-    repository: &Path,
+    documents: &(impl Documents + ?Sized),
     folder: &str,
     floor: Option<Floor>,
     past: impl Fn(&[Digest]) -> Option<Lineage>,
     now: Timestamp,
 ) -> Result<(Keyring, Vec<(u64, Digest)>), Refusal> {
-    let current = Keyring::load(repository, folder)?;
+    let current = Keyring::load(documents, folder)?;
     let digest = current.digest;
     let earlier = match floor.filter(|floor| floor.digest() != digest) {
         None => Vec::new(),
@@ -72,8 +71,8 @@ pub fn follow(
                 reason,
             };
             let first =
-                find(repository, floor.digest(), current.root.header.version).map_err(broken)?;
-            links(repository, first, &current).map_err(broken)?
+                find(documents, floor.digest(), current.root.header.version).map_err(broken)?;
+            links(documents, first, &current).map_err(broken)?
         }
     };
     let mut chain: Vec<(u64, Digest)> = earlier
@@ -103,7 +102,11 @@ pub fn follow(
 /// Version and digest of the roots before one, as far back as each is there and signed the next, oldest first.
 ///
 /// They make nothing trusted. By them memory knows a root again that was pinned anew.
-pub fn ancestors(repository: &Path, root: &Keyring, now: Timestamp) -> Vec<(u64, Digest)> {
+pub fn ancestors(
+    documents: &(impl Documents + ?Sized),
+    root: &Keyring,
+    now: Timestamp,
+) -> Vec<(u64, Digest)> {
     let mut found = Vec::new();
     let mut after: Option<Keyring> = None;
     loop {
@@ -112,7 +115,7 @@ pub fn ancestors(repository: &Path, root: &Keyring, now: Timestamp) -> Vec<(u64,
         let Some(previous) = header.previous.filter(|_| found.len() < 1000) else {
             break;
         };
-        match Keyring::load(repository, &folder_of(header.version - 1)) {
+        match Keyring::load(documents, &folder_of(header.version - 1)) {
             Ok(before)
                 if before.digest == previous
                     && before.root.header.version + 1 == header.version
@@ -132,9 +135,13 @@ pub fn ancestors(repository: &Path, root: &Keyring, now: Timestamp) -> Vec<(u64,
 }
 
 /// The root with a digest among the earlier ones.
-fn find(repository: &Path, wanted: Digest, newest: u64) -> Result<Keyring, String> {
+fn find(
+    documents: &(impl Documents + ?Sized),
+    wanted: Digest,
+    newest: u64,
+) -> Result<Keyring, String> {
     for version in (1..newest.min(LONGEST)).rev() {
-        match Keyring::load(repository, &folder_of(version)) {
+        match Keyring::load(documents, &folder_of(version)) {
             Ok(keyring) if keyring.digest == wanted => return Ok(keyring),
             Ok(_) | Err(Refusal::File(FileError::Missing(_))) => {}
             // It may be the one: that it cannot be read must not look like "not there".
@@ -145,13 +152,17 @@ fn find(repository: &Path, wanted: Digest, newest: u64) -> Result<Keyring, Strin
 }
 
 /// All roots from the trusted one to the one before the root in force, each named by the next.
-fn links(repository: &Path, first: Keyring, current: &Keyring) -> Result<Vec<Keyring>, String> {
+fn links(
+    documents: &(impl Documents + ?Sized),
+    first: Keyring,
+    current: &Keyring,
+) -> Result<Vec<Keyring>, String> {
     let mut chain = vec![first];
     let mut version = chain.first().map_or(0, |first| first.root.header.version);
     while version + 1 < current.root.header.version {
         version += 1;
         let folder = folder_of(version);
-        let keyring = Keyring::load(repository, &folder)
+        let keyring = Keyring::load(documents, &folder)
             .map_err(|refusal| format!("the chain breaks at version {version}: {refusal}"))?;
         chain.push(keyring);
     }

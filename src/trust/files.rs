@@ -56,18 +56,44 @@ pub enum FileError {
     },
 }
 
+/// Where signed documents are read from: the folder of an audit repository, or what a history recorded of one.
+pub trait Documents {
+    /// A file.
+    fn read(&self, path: &str) -> Result<Vec<u8>, FileError>;
+
+    /// The names of what a folder holds, sorted; none where there is no such folder.
+    fn names(&self, folder: &str) -> Result<Vec<String>, FileError>;
+}
+
+impl Documents for Path {
+    fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        read(self, path)
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        names(self, folder)
+    }
+}
+
+impl Documents for PathBuf {
+    fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        self.as_path().read(path)
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        self.as_path().names(folder)
+    }
+}
+
 impl SignedFile {
-    /// Reads `path` (ending in `.yaml`) below `repository`, and every `.sig` file in the `.sigs` folder beside it.
-    pub fn load(repository: &Path, path: &str) -> Result<Self, FileError> {
-        let bytes = read(repository, path)?;
+    /// Reads `path` (ending in `.yaml`), and every `.sig` file in the `.sigs` folder beside it.
+    pub fn load(documents: &(impl Documents + ?Sized), path: &str) -> Result<Self, FileError> {
+        let bytes = documents.read(path)?;
         let folder = signature_folder(path);
         let mut signatures = Vec::new();
-        for name in signature_names(repository, &folder)? {
+        for name in signature_names(documents, &folder)? {
             let path = format!("{folder}/{name}");
-            if signatures.is_empty() {
-                no_link(repository, &path)?;
-            }
-            let bytes = read_here(repository, &path)?;
+            let bytes = documents.read(&path)?;
             signatures.push(SignatureFile { path, bytes });
         }
         Ok(Self {
@@ -91,11 +117,6 @@ pub fn signature_folder(path: &str) -> String {
 /// Reads a regular file below the repository, never through a link.
 pub fn read(repository: &Path, path: &str) -> Result<Vec<u8>, FileError> {
     no_link(repository, path)?;
-    read_here(repository, path)
-}
-
-/// The same where its folders have been looked at.
-fn read_here(repository: &Path, path: &str) -> Result<Vec<u8>, FileError> {
     let full = repository.join(path);
     let io = |error: std::io::Error| FileError::Io {
         path: path.to_owned(),
@@ -201,7 +222,20 @@ fn missing_or(path: &str, error: std::io::Error) -> FileError {
     }
 }
 
-fn signature_names(repository: &Path, folder: &str) -> Result<Vec<String>, FileError> {
+/// The signatures in a folder, of which nobody has very many.
+fn signature_names(
+    documents: &(impl Documents + ?Sized),
+    folder: &str,
+) -> Result<Vec<String>, FileError> {
+    let mut names = documents.names(folder)?;
+    names.retain(|name| name.ends_with(".sig"));
+    if names.len() > MOST_SIGNATURES {
+        return Err(FileError::TooMany(folder.to_owned()));
+    }
+    Ok(names)
+}
+
+fn names(repository: &Path, folder: &str) -> Result<Vec<String>, FileError> {
     let io = |error: std::io::Error| FileError::Io {
         path: folder.to_owned(),
         error: error.to_string(),
@@ -213,14 +247,9 @@ fn signature_names(repository: &Path, folder: &str) -> Result<Vec<String>, FileE
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(io)?.file_name();
-        if let Some(name) = name.to_str().filter(|name| name.ends_with(".sig")) {
-            names.push(name.to_owned());
-        }
+        // Nothing of ours has a name that is not text.
+        names.extend(entry.map_err(io)?.file_name().into_string().ok());
     }
     names.sort();
-    if names.len() > MOST_SIGNATURES {
-        return Err(FileError::TooMany(folder.to_owned()));
-    }
     Ok(names)
 }

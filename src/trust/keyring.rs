@@ -1,7 +1,7 @@
 //! One version of the root with its keys: who signed a file, and whether they are enough.
 
 use super::allowed_signers::{self, AllowedSigners, SignerKey};
-use super::files::{self, SignatureFile, SignedFile};
+use super::files::{Documents, SignatureFile, SignedFile};
 use super::refusal::{Refusal, Rejected, Signer, TooFew, nobody_may};
 use super::root::{Duty, Grant, Root};
 use super::signature::{Signature, SignatureError, check_certificate};
@@ -63,15 +63,15 @@ impl Keyring {
     /// Reads the root and keys of a folder: `trust`, or `trust/roots/<n>`.
     ///
     /// Nothing is verified here: the root is the one document that must be read to know who may sign it.
-    pub fn load(repository: &std::path::Path, folder: &str) -> Result<Self, Refusal> {
-        let file = SignedFile::load(repository, &format!("{folder}/root.yaml"))?;
+    pub fn load(documents: &(impl Documents + ?Sized), folder: &str) -> Result<Self, Refusal> {
+        let file = SignedFile::load(documents, &format!("{folder}/root.yaml"))?;
         let root = Root::parse(Source {
             path: &file.path,
             text: text(&file.path, &file.bytes)?,
         })
         .map_err(Refusal::Malformed)?;
         let path = format!("{folder}/{}", allowed_signers::FILE_NAME);
-        let keys = files::read(repository, &path)?;
+        let keys = documents.read(&path)?;
         if Digest::of(&keys) != root.allowed_signers {
             return Err(Refusal::OtherKeys {
                 expected: root.allowed_signers,

@@ -1,16 +1,15 @@
 //! The manifest of a fleet: one signature over many baselines.
 
+use super::files::{Documents, FileError, SignedFile};
 use super::header::Header;
 use super::keyring::{Attested, Keyring, text};
 use super::refusal::Refusal;
 use super::root::Duty;
-use super::{files::FileError, files::SignedFile};
 use crate::digest::Digest;
 use crate::document::{Node, Problems, Reader, Source};
 use crate::tenant::{TENANT_NAME_HELP, is_tenant_name};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// Where the manifest lies in an audit repository.
 pub const PATH: &str = "baselines/manifest.yaml";
@@ -40,11 +39,11 @@ impl Manifest {
     /// Reads the manifest, if there is one. Its keys must count now, whenever it was first seen: it speaks
     /// for tenants with signers of their own, of whom some may have seen it and others not. Nothing of it is parsed before somebody's signature was good.
     pub(super) fn open(
-        repository: &Path,
+        documents: &(impl Documents + ?Sized),
         keyring: &Keyring,
         now: Timestamp,
     ) -> Result<Option<Self>, Refusal> {
-        let file = match SignedFile::load(repository, PATH) {
+        let file = match SignedFile::load(documents, PATH) {
             Err(FileError::Missing(_)) => return Ok(None),
             other => other?,
         };

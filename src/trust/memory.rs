@@ -40,6 +40,9 @@ pub struct Memory {
 pub struct Lineage {
     /// `policy`, `manifest`, and `baseline <tenant id>`.
     documents: BTreeMap<String, Seen>,
+    /// The newest verified commit of each audit repository's history, by the repository's folder.
+    #[serde(default)]
+    histories: BTreeMap<String, Tip>,
     /// The audit repositories it was seen in, by their folders.
     repositories: BTreeSet<String>,
     /// Roots by version.
@@ -58,6 +61,16 @@ pub struct Seen {
     pub tenant: Option<String>,
     /// Its version.
     pub version: u64,
+}
+
+/// The newest commit of a history that a run verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tip {
+    /// Its name.
+    pub commit: String,
+    /// When its run read its sources, by its own word.
+    pub taken_at: Timestamp,
 }
 
 /// A signed document, as memory knows it.
@@ -198,7 +211,15 @@ impl Memory {
         let Some(lineage) = self.lineages.get_mut(index) else {
             return;
         };
-        lineage.repositories.insert(run.repository.clone());
+        // What a history says was seen vouches for no repository: whoever makes one makes both.
+        if !run.repository.is_empty() {
+            lineage.repositories.insert(run.repository.clone());
+        }
+        if let Some(tip) = &run.history {
+            lineage
+                .histories
+                .insert(run.repository.clone(), tip.clone());
+        }
         for (version, digest) in &run.roots {
             lineage.roots.entry(*version).or_insert(Seen {
                 digest: *digest,
@@ -246,6 +267,11 @@ impl Lineage {
     /// The newest version of the root that was seen.
     pub fn newest_root(&self) -> Option<Seen> {
         self.roots.last_key_value().map(|(_, seen)| seen.clone())
+    }
+
+    /// The newest commit of a repository's history that was verified.
+    pub fn history(&self, repository: &str) -> Option<&Tip> {
+        self.histories.get(repository)
     }
 
     /// The newest version of a document that was seen.
@@ -411,7 +437,7 @@ pub(super) fn follows(
 /// What one run verified.
 #[derive(Clone, Debug, Default)]
 pub struct Sightings {
-    /// The audit repository's folder.
+    /// The audit repository's folder; empty for what its history says.
     pub repository: String,
     /// The chain of roots, from the trusted one to the one in force.
     pub roots: Vec<(u64, Digest)>,
@@ -419,4 +445,6 @@ pub struct Sightings {
     pub known_by: Vec<Digest>,
     /// Documents with version and digest.
     pub documents: Vec<(Key, u64, Digest)>,
+    /// The newest commit of its history.
+    pub history: Option<Tip>,
 }

@@ -23,7 +23,7 @@ pub mod signature;
 pub mod verify;
 
 pub use chain::Floor;
-pub use files::SignedFile;
+pub use files::{Documents, SignedFile};
 pub use header::Header;
 pub use keyring::Keyring;
 pub use memory::{Key, Lineage, Memory, Rollback, Sightings};

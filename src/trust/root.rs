@@ -24,6 +24,8 @@ pub enum Duty<'t> {
     Baseline(&'t str),
     /// The baseline of a tenant, for a short time, by the people for emergencies.
     Emergency,
+    /// What was observed: the commits of the history.
+    History,
 }
 
 impl Duty<'_> {
@@ -34,6 +36,7 @@ impl Duty<'_> {
             Self::Policy => "policy",
             Self::Baseline(_) => "baseline",
             Self::Emergency => "emergency",
+            Self::History => "history",
         }
     }
 
@@ -43,6 +46,8 @@ impl Duty<'_> {
             Self::Root => "connguard-root",
             Self::Policy => "connguard-policy",
             Self::Baseline(_) | Self::Emergency => "connguard-baseline",
+            // By which git checks commits itself.
+            Self::History => "git",
         }
     }
 }
@@ -112,6 +117,7 @@ impl Root {
                 .find(|delegation| delegation.covers(tenant))
                 .map(|delegation| &delegation.grant),
             Duty::Emergency => self.emergency.as_ref().map(|emergency| &emergency.grant),
+            Duty::History => self.history.as_ref(),
         }
     }
 
@@ -228,6 +234,15 @@ fn read_roles(reader: &Reader<'_>, node: &Node) -> Option<Roles> {
         emergency,
     };
     cancels_itself(reader, node, &roles);
+    if let (Some(node), Some(grant)) = (history_node, &roles.history)
+        && grant.threshold > 1
+    {
+        reader.wrong(
+            node.span.clone(),
+            "a commit carries one signature, so the history role cannot ask for more",
+            "set its threshold to 1; each of its principals may sign snapshots",
+        );
+    }
     let whole = history_node.is_some() == roles.history.is_some()
         && emergency_node.is_some() == roles.emergency.is_some();
     whole.then_some(roles)

@@ -1,7 +1,7 @@
 //! Verification: signed bytes in, the people who signed them out.
 
 use super::chain::{self, Floor};
-use super::files::SignedFile;
+use super::files::{Documents, SignedFile};
 use super::header::Header;
 use super::keyring::Keyring;
 use super::manifest::{self, Manifest};
@@ -10,7 +10,6 @@ use super::refusal::{Refusal, Signer};
 use super::root::{self, Duty, Root};
 use crate::digest::Digest;
 use jiff::Timestamp;
-use std::path::Path;
 
 /// What is known before anything of the repository is read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,11 +75,24 @@ impl Trust {
     /// It must be the pinned root or descend from it; without a pin, the root
     /// that an earlier run saw here; without either it can only vouch for
     /// itself, which the caller must report.
-    pub fn open(repository: &Path, known: Known<'_>, now: Timestamp) -> Result<Self, Refusal> {
-        let floor = known.floor();
+    pub fn open(
+        documents: &(impl Documents + ?Sized),
+        known: Known<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        Self::open_from(documents, known.floor(), known, now)
+    }
+
+    /// The same from a root that is trusted already, whatever memory knows.
+    pub fn open_from(
+        documents: &(impl Documents + ?Sized),
+        floor: Option<Floor>,
+        known: Known<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
         let lineage = |chain: &[Digest]| known.memory?.lineage(chain).cloned();
-        let (keyring, chain) = chain::follow(repository, chain::FOLDER, floor, lineage, now)?;
-        let earlier = chain::ancestors(repository, &keyring, now);
+        let (keyring, chain) = chain::follow(documents, chain::FOLDER, floor, lineage, now)?;
+        let earlier = chain::ancestors(documents, &keyring, now);
         let all = earlier.iter().chain(&chain);
         let digests: Vec<Digest> = all.map(|(_, digest)| *digest).collect();
         let past = lineage(&digests);
@@ -90,7 +102,7 @@ impl Trust {
             None => Rollback::NotChecked,
         };
         let remembers = known.memory.is_some();
-        let manifest = Manifest::open(repository, &keyring, now);
+        let manifest = Manifest::open(documents, &keyring, now);
         Ok(Self {
             keyring,
             chain,
@@ -158,10 +170,12 @@ impl Trust {
     ///
     /// What a document says of its own age, or a file system of the signature's, proves nothing.
     pub fn moment(&self, digest: Digest) -> Timestamp {
-        self.past
-            .as_ref()
-            .and_then(|past| past.first_seen(digest))
-            .unwrap_or(self.now)
+        self.first_seen(digest).unwrap_or(self.now)
+    }
+
+    /// When a run first verified a document, where one did.
+    pub fn first_seen(&self, digest: Digest) -> Option<Timestamp> {
+        self.past.as_ref().and_then(|past| past.first_seen(digest))
     }
 
     /// Whether enough holders of the role signed a document.
@@ -276,6 +290,28 @@ impl Trust {
         manifest.entries.keys().filter(counts).collect()
     }
 
+    /// What memory keeps of the manifest: its version, for every tenant for which it counts.
+    ///
+    /// One that not enough people signed is nobody's word yet, and must not outrank what is.
+    pub fn manifest_sightings(&self) -> Vec<(Key, u64, Digest)> {
+        let manifest = self.manifest.as_ref().ok().and_then(Option::as_ref);
+        let word = |tenant: &String, manifest: &Manifest| {
+            let key = Key::Manifest {
+                tenant: tenant.clone(),
+            };
+            (key, manifest.header.version, manifest.digest)
+        };
+        manifest
+            .into_iter()
+            .flat_map(|manifest| {
+                let tenants = self.manifest_counts_for(manifest);
+                tenants
+                    .into_iter()
+                    .map(move |tenant| word(tenant, manifest))
+            })
+            .collect()
+    }
+
     /// The name by which an earlier run knew an organization that is called otherwise now.
     pub fn earlier_name(&self, key: &Key) -> Option<&str> {
         self.past.as_ref()?.earlier_name(key)
@@ -325,8 +361,7 @@ impl Trust {
             ));
         }
         // By its own dates it could be made to begin at any time; a run that saw it knows better.
-        let first_seen = self.past.as_ref().and_then(|past| past.first_seen(digest));
-        match first_seen {
+        match self.first_seen(digest) {
             Some(first_seen) if self.now.duration_since(first_seen) > longest => over(format!(
                 "was first seen at {first_seen}, longer ago than the root allows"
             )),

@@ -256,7 +256,7 @@ fn tenant_of(path: &Path) -> Result<(String, Organization), Failure> {
     let name = if is_tenant_name(&stem) {
         stem
     } else {
-        crate::cli::check::name_of(&organization)
+        crate::cli::targets::name_of(&organization)
     };
     Ok((name, organization))
 }
@@ -360,10 +360,10 @@ fn finish(
             repository: crate::cli::repository::name_of(folder),
             roots: vec![(1, digest)],
             known_by: vec![digest],
-            documents: Vec::new(),
+            ..Sightings::default()
         };
         let clock = arguments.trust.now.is_none().then(|| arguments.trust.now());
-        if let Some(note) = state.remember(&run, clock)? {
+        if let Some(note) = state.remember(&[(run, clock)])? {
             console.note(&note);
         }
     }

@@ -1,0 +1,149 @@
+//! Folders as git stores them: mode, name and object of each entry, by name.
+
+use git2::Oid;
+use std::cmp::Ordering;
+
+/// The mode of a file.
+pub const FILE: u32 = 0o100_644;
+/// The mode of a folder.
+pub const FOLDER: u32 = 0o040_000;
+
+/// Bytes of an object's name.
+const ID: usize = 20;
+
+/// What a folder holds under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// [`FILE`], [`FOLDER`], or what else somebody put there.
+    pub mode: u32,
+    /// The object.
+    pub id: Oid,
+}
+
+/// A folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree {
+    bytes: Vec<u8>,
+}
+
+impl Tree {
+    /// A folder without entries.
+    pub const fn empty() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
+    /// The bytes of a tree object. What is not an entry ends the list; see [`Tree::is_whole`].
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
+    /// Whether all of it is entries.
+    pub fn is_whole(&self) -> bool {
+        let mut rest = self.bytes.as_slice();
+        while let Some((_, after)) = next(rest) {
+            rest = after;
+        }
+        rest.is_empty()
+    }
+
+    /// Its entries in git's order. Names are what somebody wrote: any bytes but `/` and NUL.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], Entry)> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let (found, after) = next(rest)?;
+            rest = after;
+            Some(found)
+        })
+    }
+
+    /// Its entries whose names are text.
+    pub fn named(&self) -> impl Iterator<Item = (&str, Entry)> {
+        self.entries()
+            .filter_map(|(name, entry)| Some((std::str::from_utf8(name).ok()?, entry)))
+    }
+
+    /// The entry of a name.
+    pub fn get(&self, name: &str) -> Option<Entry> {
+        self.entries()
+            .find(|(own, _)| *own == name.as_bytes())
+            .map(|(_, entry)| entry)
+    }
+}
+
+/// A name, with what an old and a new folder have under it.
+pub type Differing<'t> = (&'t [u8], Option<Entry>, Option<Entry>);
+
+/// The names under which two folders have different things, in git's order.
+pub fn differing<'t>(old: &'t Tree, new: &'t Tree) -> Vec<Differing<'t>> {
+    let mut found = Vec::new();
+    if old == new {
+        return found;
+    }
+    let (mut olds, mut news) = (old.entries().peekable(), new.entries().peekable());
+    loop {
+        let order = match (olds.peek(), news.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(one), Some(two)) => in_order(one, two),
+        };
+        let was = (order != Ordering::Greater).then(|| olds.next()).flatten();
+        let is = (order != Ordering::Less).then(|| news.next()).flatten();
+        let entry = |side: Option<(&'t [u8], Entry)>| side.map(|(_, entry)| entry);
+        if let Some((name, _)) = was.or(is)
+            && entry(was) != entry(is)
+        {
+            found.push((name, entry(was), entry(is)));
+        }
+    }
+}
+
+/// Git sorts a folder as if its name ended in a slash.
+fn in_order((one, first): &(&[u8], Entry), (two, second): &(&[u8], Entry)) -> Ordering {
+    if one == two {
+        return Ordering::Equal;
+    }
+    let key = |name: &[u8], entry: &Entry, at: usize| {
+        let slash = (at == name.len() && entry.mode == FOLDER).then_some(b'/');
+        name.get(at).copied().or(slash).unwrap_or_default()
+    };
+    let same = one.iter().zip(*two).take_while(|(a, b)| a == b).count();
+    key(one, first, same).cmp(&key(two, second, same))
+}
+
+/// The first entry, and what is behind it.
+fn next(bytes: &[u8]) -> Option<((&[u8], Entry), &[u8])> {
+    let nul = bytes.iter().position(|byte| *byte == 0)?;
+    let (head, rest) = bytes.split_at_checked(nul)?;
+    let (_, rest) = rest.split_first()?;
+    let space = head.iter().position(|byte| *byte == b' ')?;
+    let (mode, name) = head.split_at_checked(space)?;
+    let (_, name) = name.split_first()?;
+    let mode = mode.iter().try_fold(0u32, |mode, digit| {
+        let digit = char::from(*digit).to_digit(8)?;
+        mode.checked_mul(8)?.checked_add(digit)
+    })?;
+    let (id, rest) = rest.split_at_checked(ID)?;
+    let id = Oid::from_bytes(id).ok()?;
+    Some(((name, Entry { mode, id }), rest))
+}
+
+/// The bytes of a folder with these entries, whatever their order.
+pub fn encode<'n>(entries: impl IntoIterator<Item = (&'n str, Entry)>) -> Vec<u8> {
+    let mut entries: Vec<(&str, Entry)> = entries.into_iter().collect();
+    // Git sorts a folder as if its name ended in a slash.
+    let key = |(name, entry): &(&str, Entry)| {
+        let mut key = name.as_bytes().to_vec();
+        if entry.mode == FOLDER {
+            key.push(b'/');
+        }
+        key
+    };
+    entries.sort_by_cached_key(key);
+    let mut bytes = Vec::with_capacity(entries.len() * 64);
+    for (name, entry) in entries {
+        bytes.extend_from_slice(format!("{:o} {name}\0", entry.mode).as_bytes());
+        bytes.extend_from_slice(entry.id.as_bytes());
+    }
+    bytes
+}
