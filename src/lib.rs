@@ -20,6 +20,7 @@ pub mod digest;
 pub mod finding;
 pub mod git;
 pub mod hostile_text;
+pub mod parallel;
 pub mod tenant;
 
 pub mod connector;

@@ -16,7 +16,14 @@ use std::path::{Path, PathBuf};
 
 /// From what knows nothing to what knows all; modules of one line do not know each other.
 const ORDER: [&[&str]; 13] = [
-    &["canonical", "digest", "git", "hostile_text", "tenant"],
+    &[
+        "canonical",
+        "digest",
+        "git",
+        "hostile_text",
+        "parallel",
+        "tenant",
+    ],
     &["finding"],
     &["connector"],
     &["document"],

@@ -2,11 +2,11 @@
 
 use super::console::Console;
 use super::judging::Judging;
-use super::parallel::in_parallel;
 use super::repository::{self, Repository};
 use super::targets::{Selection, targets};
 use super::{Common, Failure, Outcome, TrustArgs, parse_fail_on, parse_report};
 use crate::finding::Severity;
+use crate::parallel::in_parallel;
 use crate::report::{Format, Judged, render};
 use crate::verdict;
 use clap::Args;

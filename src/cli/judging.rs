@@ -407,28 +407,17 @@ impl<'r> Judging<'r> {
         let (Some(history), Some(entry)) = (self.history(), &self.revision) else {
             return Ok(None);
         };
-        let read = || -> Result<Option<Observed>, HistoryError> {
-            let Some(read) = history.newest_read(entry.id, tenant)? else {
-                return Ok(None);
-            };
-            // What an incomplete read changed since is newer and not whole: it is shown, and gives no verdict.
-            let Some(state) = history.state(entry, tenant)? else {
-                return Ok(None);
-            };
-            let mut snapshot = state.snapshot;
-            snapshot.taken_at = Some(read.run.time_of(tenant));
-            Ok(Some(Observed {
-                snapshot,
-                problems: Problems::default(),
-            }))
-        };
-        read().map_err(|error| {
+        let snapshot = history.recorded(entry, tenant).map_err(|error| {
             vec![assessment::Failure {
                 source: format!("history {}", short(entry.id)),
                 message: error.to_string(),
                 help: error.help(),
             }]
-        })
+        })?;
+        Ok(snapshot.map(|snapshot| Observed {
+            snapshot,
+            problems: Problems::default(),
+        }))
     }
 
     /// What the history knows of a tenant from before a snapshot.
@@ -616,7 +605,7 @@ impl<'r> Judging<'r> {
         let mut findings = trust.map_or_else(Vec::new, |trust| self.of_run(trust, &all));
         let fails_on = self.fail_on_of_run(trust, &all);
         let history = self.history_summary();
-        if let Some(history) = history.as_ref().filter(|history| !history.signed) {
+        if let Some(history) = history.as_ref().filter(|history| history.verified && !history.signed) {
             findings.push(assessment::of_history(&history.place));
         }
         let conclusions: Vec<verdict::Conclusion> =

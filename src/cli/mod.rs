@@ -9,7 +9,6 @@ mod fetch;
 mod history;
 mod history_key;
 mod judging;
-mod parallel;
 mod past;
 mod policy;
 mod previous;

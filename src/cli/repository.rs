@@ -167,6 +167,21 @@ impl Repository {
         self.past.as_ref().ok().and_then(Option::as_ref)
     }
 
+    /// Its history; there must be one.
+    pub fn needed_past(&self) -> Result<&Past, Failure> {
+        match &self.past {
+            Ok(Some(past)) => Ok(past),
+            Ok(None) => Err(Failure::run(
+                format!(
+                    "{} is in no git repository, and a history needs one",
+                    self.folder.display()
+                ),
+                "git init here, or name a repository in connguard.yaml: history: { repository: ../contoso-history }",
+            )),
+            Err(failure) => Err(failure.clone()),
+        }
+    }
+
     /// Everything that a run is to remember: what the history showed, and what was verified here.
     pub fn all_sightings(
         &self,

@@ -3,7 +3,6 @@
 use super::console::Console;
 use super::history_key::{self, HistoryKey};
 use super::judging::{Judging, Looked, Observed};
-use super::parallel::in_parallel;
 use super::past::{self, Past};
 use super::push::{Remote, RemoteError};
 use super::repository::{self, Repository};
@@ -16,10 +15,11 @@ use crate::finding::{Direction, Severity};
 use crate::git::Oid;
 use crate::history::append::{Addition, Appended};
 use crate::history::change::{Difference, between};
-use crate::history::folder::Folder;
+use crate::history::folder::{Folder, as_recorded};
 use crate::history::run::{Read, Run};
 use crate::history::{Entry, History, HistoryError, documents, place, short};
 use crate::hostile_text::visible;
+use crate::parallel::in_parallel;
 use crate::report::{Judged, pipeline};
 use crate::snapshot::{Part, SourceKind};
 use crate::trust::memory::Tip;
@@ -66,19 +66,7 @@ pub(super) fn run(common: &Common, arguments: &SnapshotArgs, console: &Console) 
         ));
     }
     let repository = Repository::needed(common, &arguments.trust, console)?;
-    let past = match &repository.past {
-        Ok(Some(past)) => past,
-        Ok(None) => {
-            return Err(Failure::run(
-                format!(
-                    "{} is in no git repository, and the history needs one",
-                    repository.folder.display()
-                ),
-                "git init here, or name a repository in connguard.yaml: history: { repository: ../contoso-history }",
-            ));
-        }
-        Err(failure) => return Err(failure.clone()),
-    };
+    let past = repository.needed_past()?;
     if let Some(reason) = past.obstacle(arguments.trust.now()) {
         return Err(Failure::Refused {
             message: format!("nothing was recorded: {reason}"),
@@ -471,7 +459,10 @@ impl Recorder<'_> {
             None => None,
         };
         let changes = match (&earlier, before) {
-            (Some(earlier), _) => between(Some(&earlier.snapshot), snapshot),
+            (Some(earlier), _) => between(
+                Some(&earlier.snapshot),
+                &as_recorded(&earlier.snapshot, snapshot),
+            ),
             (None, Some(_)) => Vec::new(),
             (None, None) => between(None, snapshot),
         };

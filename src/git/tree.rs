@@ -99,7 +99,7 @@ pub fn differing<'t>(old: &'t Tree, new: &'t Tree) -> Vec<Differing<'t>> {
 }
 
 /// Git sorts a folder as if its name ended in a slash.
-fn in_order((one, first): &(&[u8], Entry), (two, second): &(&[u8], Entry)) -> Ordering {
+fn in_order((one, first): &Named<'_>, (two, second): &Named<'_>) -> Ordering {
     if one == two {
         return Ordering::Equal;
     }
@@ -111,8 +111,11 @@ fn in_order((one, first): &(&[u8], Entry), (two, second): &(&[u8], Entry)) -> Or
     key(one, first, same).cmp(&key(two, second, same))
 }
 
+/// An entry with its name.
+type Named<'t> = (&'t [u8], Entry);
+
 /// The first entry, and what is behind it.
-fn next(bytes: &[u8]) -> Option<((&[u8], Entry), &[u8])> {
+fn next(bytes: &[u8]) -> Option<(Named<'_>, &[u8])> {
     let nul = bytes.iter().position(|byte| *byte == 0)?;
     let (head, rest) = bytes.split_at_checked(nul)?;
     let (_, rest) = rest.split_first()?;

@@ -20,6 +20,9 @@ pub struct Addition {
     pub run: Run,
 }
 
+/// Signs the bytes of a commit; `None` where nobody signs, the reason where it failed.
+pub type Sign<'s> = dyn Fn(&[u8]) -> Result<Option<String>, String> + 's;
+
 /// What became of an addition.
 #[derive(Debug)]
 pub enum Appended {
@@ -44,7 +47,7 @@ impl Addition {
         parent: Option<Oid>,
         who: &str,
         text: (&str, &str),
-        sign: &dyn Fn(&[u8]) -> Result<Option<String>, String>,
+        sign: &Sign<'_>,
     ) -> Result<Appended, HistoryError> {
         let before = tree_of(history, parent)?;
         let folders = top(&history.git, before)?;

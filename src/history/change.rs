@@ -117,11 +117,7 @@ impl Difference {
                 value(&self.after),
                 value(&self.before)
             ),
-            Kind::Changed
-                if !self.added.is_empty() && !self.removed.is_empty() || self.is_list() =>
-            {
-                self.elements(property)
-            }
+            _ if self.is_list() => self.elements(property),
             _ => format!(
                 "{property}: {} → {}",
                 value(&self.before),

@@ -7,7 +7,7 @@ use crate::git::{Entry, FILE, FOLDER, Git, GitError, Object, Oid, Tree, encode};
 use crate::snapshot::stored;
 use crate::snapshot::{Part, Snapshot};
 use crate::trust::SignedFile;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A folder as it is to be, with the objects of it that are new.
 #[derive(Debug)]
@@ -255,6 +255,29 @@ impl Builder<'_> {
         }
         self.tree(&entries)
     }
+}
+
+/// A snapshot as the history keeps it after one that it holds: what was not read completely is still there.
+pub fn as_recorded(before: &Snapshot, now: &Snapshot) -> Snapshot {
+    let mut recorded = now.clone();
+    for record in &mut recorded.records {
+        let name = stored::file_name(&record.connector);
+        let mut earlier = before.connectors();
+        let was = earlier.find(|was| stored::file_name(was) == name);
+        if let Some(steady) = was.and_then(|was| stored::steady(&record.connector, was)) {
+            record.connector = steady;
+        }
+    }
+    if !now.has(Part::InboundConnectors) {
+        let seen: BTreeSet<String> = now.connectors().map(stored::file_name).collect();
+        let unseen = before
+            .records
+            .iter()
+            .filter(|record| !seen.contains(&stored::file_name(&record.connector)));
+        recorded.records.extend(unseen.cloned());
+        recorded.sort();
+    }
+    recorded
 }
 
 /// Naming an object cannot fail but for want of memory.

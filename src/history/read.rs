@@ -41,6 +41,20 @@ impl History {
         }
     }
 
+    /// What an entry holds of a tenant, with the time at which it was last read completely by then;
+    /// `None` where it never was.
+    ///
+    /// What an incomplete read changed since is newer and not whole: it is there, and says so.
+    pub fn recorded(&self, entry: &Entry, tenant: &str) -> Result<Option<Snapshot>, HistoryError> {
+        let Some(read) = self.newest_read(entry.id, tenant)? else {
+            return Ok(None);
+        };
+        Ok(self.state(entry, tenant)?.map(|state| Snapshot {
+            taken_at: Some(read.run.time_of(tenant)),
+            ..state.snapshot
+        }))
+    }
+
     /// What a folder holds; `commit` is for messages.
     pub fn state_in(&self, commit: Oid, tenant: &str, folder: Oid) -> Result<State, HistoryError> {
         let reader = Reader {

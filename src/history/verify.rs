@@ -16,6 +16,7 @@ use super::wellformed::{self, Documents};
 use super::{History, HistoryError, short};
 use crate::baseline::Baseline;
 use crate::git::{Commit, GitError, Oid};
+use crate::parallel::in_parallel;
 use crate::policy::Policy;
 use crate::trust::files::{SignatureFile, SignedFile};
 use crate::trust::header::CLOCK_SKEW;
@@ -247,10 +248,13 @@ impl Verifier<'_> {
             chain.commits.push((id, commit));
         }
         chain.commits.reverse();
-        for lost in known.difference(&met).filter(|_| chain.flaws.is_empty()) {
+        if let Some(lost) = known
+            .difference(&met)
+            .next()
+            .filter(|_| chain.flaws.is_empty())
+        {
             let found = self.lost(history, *lost, tip, &chain.commits);
             chain.flaws.push(found);
-            break;
         }
         Ok(chain)
     }
@@ -321,48 +325,20 @@ impl Verifier<'_> {
         history: &History,
         commits: &[(Oid, Commit)],
     ) -> Result<(Vec<Check>, Vec<Flaw>), HistoryError> {
-        let chunks: Vec<(usize, &[(Oid, Commit)])> = commits.chunks(CHUNK).enumerate().collect();
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let results: Mutex<Vec<(usize, Result<Vec<Result<Check, Flaw>>, HistoryError>)>> =
-            Mutex::default();
-        let workers = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(chunks.len().max(1));
-        let work = || {
-            while let Some((index, some)) =
-                chunks.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-            {
-                let before = index
-                    .checked_mul(CHUNK)
-                    .and_then(|start| start.checked_sub(1));
-                let before = before.and_then(|before| commits.get(before));
-                let done = self.check_some(history, before, some);
-                let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-                results.push((*index, done));
-            }
-        };
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            for thread in threads {
-                // One that panicked has left its chunk out, which is seen below.
-                let _ = thread.join();
-            }
+        let starts: Vec<usize> = (0..commits.len()).step_by(CHUNK).collect();
+        let results = in_parallel(&starts, |&start| {
+            let before = start.checked_sub(1).and_then(|before| commits.get(before));
+            let end = commits.len().min(start.saturating_add(CHUNK));
+            self.check_some(history, before, commits.get(start..end).unwrap_or_default())
         });
-        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|(index, _)| *index);
         let (mut checks, mut flaws) = (Vec::with_capacity(commits.len()), Vec::new());
-        for (_, some) in results {
+        for some in results {
             for check in some? {
                 match check {
                     Ok(check) => checks.push(check),
                     Err(flaw) => flaws.push(flaw),
                 }
             }
-        }
-        if flaws.is_empty() && checks.len() != commits.len() {
-            return Err(HistoryError::NotFound(
-                "not every commit could be looked at".to_owned(),
-            ));
         }
         flaws.truncate(10);
         Ok((checks, flaws))
@@ -656,7 +632,7 @@ impl Verifier<'_> {
             format!("it says that it was taken at {taken}, and a run before it at {newest}")
         } else if taken.duration_since(self.expected.now) > CLOCK_SKEW {
             format!(
-                "it says that it was taken at {taken}, which is later than the time of this run, {}",
+                "it says that it was taken at {taken}, which is later than the time of this run, {}: the clock was set back, --now is too early, or the commit was dated ahead",
                 self.expected.now
             )
         } else {

@@ -55,6 +55,9 @@ fn wrong(reason: String) -> Result<(), Wrong> {
     Err(Wrong::Reason(reason))
 }
 
+/// What is done with a name that differs.
+type Look<'l> = dyn FnMut(&str, Option<Entry>, Option<Entry>) -> Result<(), Wrong> + 'l;
+
 struct Checker<'h> {
     history: &'h History,
     run: &'h Run,
@@ -81,7 +84,7 @@ impl Checker<'_> {
         path: &str,
         before: Option<Oid>,
         after: Option<Oid>,
-        look: &mut dyn FnMut(&str, Option<Entry>, Option<Entry>) -> Result<(), Wrong>,
+        look: &mut Look<'_>,
     ) -> Result<(), Wrong> {
         let (old, new) = (self.tree(before, path)?, self.tree(after, path)?);
         for (name, was, is) in differing(&old, &new) as Vec<Differing<'_>> {

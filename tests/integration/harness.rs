@@ -10,6 +10,18 @@ use tempfile::TempDir;
 /// A time at which everything in the example is in force.
 pub const NOW: &str = "2026-11-21T12:00:00Z";
 
+/// A time after everything that tests record.
+pub const LATER: &str = "2026-12-31T00:00:00Z";
+
+/// The file of somebody's private key.
+pub fn key(person: &str) -> String {
+    project()
+        .join("tests/keys")
+        .join(person)
+        .display()
+        .to_string()
+}
+
 /// The project's own folder.
 pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -173,10 +185,21 @@ impl Repo {
         );
     }
 
-    /// Runs git here, with nothing of the machine's configuration.
+    /// Runs git here, with nothing of the machine's configuration, and gives what it printed.
     #[track_caller]
-    pub fn git(&self, arguments: &[&str]) {
-        let done = Command::new("git")
+    pub fn git(&self, arguments: &[&str]) -> String {
+        let done = self.try_git(arguments);
+        assert!(
+            done.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// The same, whatever becomes of it.
+    pub fn try_git(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new("git")
             .args([
                 "-c",
                 "user.name=Alice",
@@ -189,12 +212,39 @@ impl Repo {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_SYSTEM", "/dev/null")
             .output()
-            .unwrap();
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
+            .unwrap()
+    }
+
+    /// The example in a git repository, so that it can have a history.
+    pub fn with_git() -> Self {
+        let repo = Self::example();
+        repo.git(&["init", "-q"]);
+        repo
+    }
+
+    /// `snapshot` at a time, signed by the scheduled job's key.
+    pub fn snapshot(&self, now: &str, more: &[&str]) -> Run {
+        let key = key("ci");
+        let pin = self.pin();
+        let mut arguments = vec!["snapshot", "--now", now, "--root", &pin, "--key", &key];
+        arguments.extend(more);
+        self.run(&arguments)
+    }
+
+    /// `history` with the root pinned, at a time after everything that tests record.
+    pub fn history(&self, arguments: &[&str]) -> Run {
+        let pin = self.pin();
+        let mut all = vec!["history"];
+        all.extend(arguments);
+        all.extend(["--root", &pin, "--now", LATER]);
+        self.run(&all)
+    }
+
+    /// The newest commit of the history.
+    pub fn tip(&self) -> String {
+        self.git(&["rev-parse", "refs/heads/connguard/history"])
+            .trim()
+            .to_owned()
     }
 
     /// Commits everything that is here.

@@ -14,8 +14,13 @@ mod attacks;
 mod check;
 mod drift_table;
 mod fetch;
+#[path = "../generator/mod.rs"]
+mod generator;
 mod harness;
 mod hijack;
+mod history;
+mod history_attacks;
+mod history_robust;
 mod hostile;
 mod keys;
 mod reference;

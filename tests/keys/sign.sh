@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 {
     echo '# The people of the example and their throw-away keys; see tests/keys/README.md.'
-    for person in alice bob carol; do
+    for person in alice bob carol ci; do
         printf '%s@contoso.com %s\n' "$person" "$(cut -d' ' -f1,2 "tests/keys/$person.pub")"
     done
 } >trust/allowed_signers

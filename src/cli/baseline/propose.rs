@@ -3,7 +3,9 @@
 use super::{parse, tenants, text_of, title};
 use crate::baseline::{self, Baseline};
 use crate::cli::console::Console;
+use crate::cli::past::failure;
 use crate::cli::repository::{self, Repository};
+use crate::cli::targets::{From, parse_from};
 use crate::cli::{
     Common, Failure, Outcome, TrustArgs, fetch, parse_time_argument, previous, review,
 };
@@ -16,7 +18,6 @@ use crate::trust::files::{self};
 use crate::trust::{Refusal, SignedFile};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use std::path::PathBuf;
 
 /// How long a baseline counts.
 const LIFE: SignedDuration = SignedDuration::from_hours(180 * 24);
@@ -49,9 +50,9 @@ pub(in crate::cli) struct ProposeArgs {
 /// What is to be approved, and on whose word.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct SourceArgs {
-    /// Read this exported file instead of the configured source
-    #[arg(long, value_name = "FILE")]
-    pub from: Option<PathBuf>,
+    /// Read this instead of the configured source: an exported file, or `history[:REV]`
+    #[arg(long, value_name = "SOURCE", value_parser = parse_from)]
+    pub from: Option<From>,
     /// Who answers for connectors that are new
     #[arg(long, value_name = "WHO")]
     pub owner: Option<String>,
@@ -63,7 +64,7 @@ pub(in crate::cli) struct SourceArgs {
 pub(super) fn propose_all(common: &Common, arguments: &ProposeArgs, console: &Console) -> Outcome {
     let repository = Repository::needed(common, &arguments.trust, console)?;
     let names = tenants(&repository, &arguments.tenant, arguments.all)?;
-    if names.len() > 1 && arguments.source.from.is_some() {
+    if names.len() > 1 && matches!(arguments.source.from, Some(From::Path(_))) {
         return Err(Failure::Usage(
             "--from is the export of one tenant: name it".to_owned(),
         ));
@@ -183,10 +184,11 @@ impl Work<'_> {
 
     fn snapshot(&self, source: &SourceArgs) -> Result<(Organization, Snapshot), Failure> {
         let configured = self.repository.config.tenants.get(self.tenant);
-        let export = match (&source.from, configured) {
-            (Some(path), _) => fetch::read(path, None)?,
+        let snapshot = match (&source.from, configured) {
+            (Some(From::Path(path)), _) => fetch::read(path, None)?.whole()?,
+            (Some(From::History(revision)), _) => self.recorded(revision.as_deref())?,
             (None, Some(tenant)) => {
-                fetch::read_configured(&self.repository.folder, &tenant.export)?
+                fetch::read_configured(&self.repository.folder, &tenant.export)?.whole()?
             }
             (None, None) => {
                 return Err(Failure::run(
@@ -198,7 +200,6 @@ impl Work<'_> {
                 ));
             }
         };
-        let snapshot = export.whole()?;
         let organization = configured.map_or_else(
             || snapshot.organization.clone(),
             |tenant| tenant.organization.clone(),
@@ -213,6 +214,31 @@ impl Work<'_> {
             ));
         }
         Ok((organization, snapshot))
+    }
+
+    /// What a run of the history saw of the tenant.
+    fn recorded(&self, revision: Option<&str>) -> Result<Snapshot, Failure> {
+        let past = self.repository.needed_past()?;
+        if let Some(reason) = past.obstacle(self.now) {
+            return Err(Failure::Refused {
+                message: reason,
+                help: "connguard history verify shows all that is wrong".to_owned(),
+            });
+        }
+        let read = || {
+            let entry = past.history.entry_named(revision.unwrap_or("tip"))?;
+            past.history.recorded(&entry, self.tenant)
+        };
+        let snapshot = read().map_err(|error| failure(&error))?;
+        snapshot.ok_or_else(|| {
+            Failure::run(
+                format!(
+                    "no run of the history read {:?} completely by then",
+                    self.tenant
+                ),
+                "connguard history log --heartbeats shows what was read",
+            )
+        })
     }
 
     /// The baseline's text as it is in the folder.
