@@ -93,8 +93,8 @@ pub(super) struct Judging<'r> {
     pub fail_on: Severity,
     pub obstacles: Obstacles,
     pub now: Timestamp,
-    /// The run of the history that is judged, where one is.
-    revision: Option<Entry>,
+    /// The run of the history that is judged, where one is, or why it is nobody's word.
+    revision: Option<Result<Entry, String>>,
     /// Every baseline that was verified.
     opened: Mutex<Vec<(Key, u64, Digest)>>,
 }
@@ -174,7 +174,9 @@ impl<'r> Judging<'r> {
             }
             (Some(Err(failure)), Some(_)) => return Err(failure.clone()),
             (Some(Err(failure @ Failure::Refused { .. })), None) => {
-                self.obstacles.reasons.push(failure.to_string());
+                self.obstacles
+                    .reasons
+                    .push(format!("{failure} → {}", failure.help()));
                 return Ok(());
             }
             (Some(Err(failure)), None) => {
@@ -184,16 +186,20 @@ impl<'r> Judging<'r> {
             }
             _ => return Ok(()),
         };
-        self.obstacles.reasons.extend(past.obstacle(self.now));
         let Some(revision) = judged else {
+            self.obstacles.reasons.extend(past.obstacle(self.now));
             return Ok(());
         };
+        // A history that is not what was recorded may not even be one.
+        if let Some(reason) = past.obstacle(self.now) {
+            self.revision = Some(Err(reason));
+            return Ok(());
+        }
         let entry = past
             .history
             .entry_named(revision)
             .map_err(|error| super::past::failure(&error))?;
-        self.obstacles.reasons.extend(self.unsigned(past, &entry));
-        self.revision = Some(entry);
+        self.revision = Some(self.unsigned(past, &entry).map_or(Ok(entry), Err));
         Ok(())
     }
 
@@ -279,10 +285,13 @@ impl<'r> Judging<'r> {
 
     fn no_source(&self, tenant: &str) -> String {
         match &self.revision {
-            Some(entry) => format!(
-                "no run up to {} read {tenant:?} completely",
-                short(entry.id)
-            ),
+            Some(Ok(entry)) => {
+                format!(
+                    "no run up to {} read {tenant:?} completely",
+                    short(entry.id)
+                )
+            }
+            Some(Err(reason)) => reason.clone(),
             None => format!(
                 "the policy demands a verdict on {tenant:?}, and connguard.yaml does not say where to read it"
             ),
@@ -404,7 +413,7 @@ impl<'r> Judging<'r> {
 
     /// What the run of the history that is judged knows of a tenant: what the newest complete read up to it saw.
     fn recorded(&self, tenant: &str) -> Result<Option<Observed>, Vec<assessment::Failure>> {
-        let (Some(history), Some(entry)) = (self.history(), &self.revision) else {
+        let (Some(history), Some(Ok(entry))) = (self.history(), &self.revision) else {
             return Ok(None);
         };
         let snapshot = history.recorded(entry, tenant).map_err(|error| {
@@ -440,7 +449,10 @@ impl<'r> Judging<'r> {
             superseded,
             ..Earlier::default()
         };
-        let start = self.revision.as_ref().map_or(tip, |entry| entry.id);
+        let start = match &self.revision {
+            Some(Ok(entry)) => entry.id,
+            _ => tip,
+        };
         let Some(taken_at) = snapshot.taken_at else {
             return Ok(nothing);
         };
@@ -605,7 +617,10 @@ impl<'r> Judging<'r> {
         let mut findings = trust.map_or_else(Vec::new, |trust| self.of_run(trust, &all));
         let fails_on = self.fail_on_of_run(trust, &all);
         let history = self.history_summary();
-        if let Some(history) = history.as_ref().filter(|history| history.verified && !history.signed) {
+        if let Some(history) = history
+            .as_ref()
+            .filter(|history| history.verified && !history.signed)
+        {
             findings.push(assessment::of_history(&history.place));
         }
         let conclusions: Vec<verdict::Conclusion> =

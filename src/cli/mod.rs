@@ -148,6 +148,14 @@ impl Failure {
         }
     }
 
+    /// How to go on; the mistakes in files say that themselves.
+    fn help(&self) -> &str {
+        match self {
+            Self::Run { help, .. } | Self::Refused { help, .. } => help,
+            Self::Usage(_) | Self::Problems(_) => "see --help",
+        }
+    }
+
     const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,

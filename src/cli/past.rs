@@ -2,7 +2,7 @@
 
 use super::config::HistoryPlace;
 use super::{Failure, TrustArgs};
-use crate::git::{Git, Oid};
+use crate::git::{Git, GitError, Oid};
 use crate::history::verify::{Expected, Flaw, Verified, verify};
 use crate::history::{History, HistoryError, REF, REFS, short};
 use crate::trust::header::CLOCK_SKEW;
@@ -42,12 +42,16 @@ impl Past {
             return Ok(around.map(|git| History::new(git, name)));
         };
         let path = folder.join(repository);
+        let nothing = || GitError::NotThere(path.display().to_string());
+        let path = path
+            .canonicalize()
+            .map_err(|_| failure(&nothing().into()))?;
         let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let own = around
-            .as_ref()
-            .and_then(|git| git.work_tree.as_deref())
-            .unwrap_or(folder);
-        if whole(&path).starts_with(whole(own)) || whole(&path).starts_with(whole(folder)) {
+        let own = around.as_ref().and_then(|git| git.work_tree.as_deref());
+        if [own.unwrap_or(folder), folder]
+            .iter()
+            .any(|own| path.starts_with(whole(own)))
+        {
             return Err(Failure::Refused {
                 message: format!(
                     "the history {repository:?} lies inside the audit repository, which could bring a git configuration of its own"
@@ -145,7 +149,6 @@ impl Past {
 
 /// A history that cannot be used: refused where somebody may be behind it, else an error.
 pub(crate) fn failure(error: &HistoryError) -> Failure {
-    use crate::git::GitError;
     let (message, help) = (error.to_string(), error.help());
     match error {
         HistoryError::Git(

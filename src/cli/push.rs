@@ -105,10 +105,15 @@ impl<'h> Remote<'h> {
             return Ok(output);
         }
         let said = String::from_utf8_lossy(&output.stderr);
+        let said: Vec<&str> = said
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         let word = arguments.first().copied().unwrap_or_default();
         Err(RemoteError::Refused(format!(
             "git {word} failed: {}",
-            said.trim()
+            said.join("; ")
         )))
     }
 }

@@ -133,6 +133,7 @@ pub fn verify(
     memory: &mut Memory,
 ) -> Result<Result<Verified, Vec<Flaw>>, HistoryError> {
     let verifier = Verifier {
+        tip,
         expected,
         keyrings: Mutex::default(),
     };
@@ -166,6 +167,7 @@ pub fn signer(
         now: entry.run.taken_at,
     };
     let verifier = Verifier {
+        tip: entry.id,
         expected: &expected,
         keyrings: Mutex::default(),
     };
@@ -196,6 +198,7 @@ struct Check {
 }
 
 struct Verifier<'e> {
+    tip: Oid,
     expected: &'e Expected<'e>,
     /// Roots by the folder that holds them.
     keyrings: Mutex<HashMap<Oid, KnownRoot>>,
@@ -558,11 +561,12 @@ impl Verifier<'_> {
         };
         let stored = history.git.all_commits().ok()?;
         let signed_after = stored.into_iter().filter(|other| *other != id).find(good)?;
-        let tip = history.needed_tip().ok()?;
+        // A commit that only stands elsewhere has another name there, and the signature that it had.
+        let signature = history.git.commit(signed_after).ok()?.signature;
         let inside = history
-            .from(tip)
+            .from(self.tip)
             .filter_map(Result::ok)
-            .any(|entry| entry.id == signed_after);
+            .any(|entry| entry.id == signed_after || entry.commit.signature == signature);
         Some((signed_after, inside))
     }
 

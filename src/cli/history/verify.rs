@@ -53,8 +53,8 @@ pub(super) fn verify(common: &Common, arguments: &VerifyArgs, console: &Console)
     } else {
         known
     };
-    let tip = reading.history.needed_tip().map_err(super::failed)?;
-    let few = reading.history.from(tip).take(SHORT + 1).count() <= SHORT;
+    let tip = reading.history.tip().map_err(super::failed)?;
+    let few = tip.is_none_or(|tip| reading.history.from(tip).take(SHORT + 1).count() <= SHORT);
     let trust = reading.trust.take().and_then(Result::ok);
     let past = Past::open(
         reading.history,
@@ -63,6 +63,7 @@ pub(super) fn verify(common: &Common, arguments: &VerifyArgs, console: &Console)
         &mut memory,
         arguments.full || few,
     )?;
+    past.history.needed_tip().map_err(super::failed)?;
     let obstacle = past.obstacle(arguments.place.trust.now());
     match arguments.format {
         Shown::Human => console.text(&page(&past, obstacle.as_deref()))?,
