@@ -140,10 +140,17 @@ pub fn config() -> Value {
         json!({ "organization": organization(), "source": source }),
         &["organization", "source"],
     );
+    let history = object(
+        json!({
+            "repository": described(text(), "The folder of a git repository on this machine, outside the audit repository."),
+            "ref": { "type": "string", "pattern": "^refs/heads/connguard/" },
+        }),
+        &[],
+    );
     document(
         "connguard configuration",
         "Config",
-        members_of(json!({ "tenants": tenant_names(tenant) })),
+        members_of(json!({ "tenants": tenant_names(tenant), "history": history })),
         &["tenants"],
     )
 }

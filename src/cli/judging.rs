@@ -234,7 +234,12 @@ impl<'r> Judging<'r> {
 
     /// Judges a tenant by what there is of it.
     pub fn judge(&self, target: &Target<'_>, looked: &Looked) -> Judged {
-        let mut assessment = self.assess(target, looked);
+        self.judge_knowing(target, looked, false)
+    }
+
+    /// The same where it may be known already that the history holds just what was observed.
+    pub fn judge_knowing(&self, target: &Target<'_>, looked: &Looked, recorded: bool) -> Judged {
+        let mut assessment = self.assess(target, looked, recorded);
         assessment
             .obstacles
             .extend(self.obstacles.reasons.iter().cloned());
@@ -248,7 +253,7 @@ impl<'r> Judging<'r> {
         }
     }
 
-    fn assess(&self, target: &Target<'_>, looked: &Looked) -> Assessment {
+    fn assess(&self, target: &Target<'_>, looked: &Looked, recorded: bool) -> Assessment {
         let configured = configured(target);
         let (baseline, refused) = match &looked.baseline {
             None => (None, None),
@@ -258,7 +263,7 @@ impl<'r> Judging<'r> {
         let expected = baseline.map_or(&configured, |baseline| &baseline.approved.organization);
         let nothing = || Assessment::nothing(&target.name, expected.clone());
         let mut assessment = match &looked.observed {
-            Ok(Some(observed)) => self.assess_observed(target, observed, baseline),
+            Ok(Some(observed)) => self.assess_observed(target, observed, baseline, recorded),
             Ok(None) => Assessment {
                 obstacles: vec![self.no_source(&target.name)],
                 ..nothing()
@@ -303,8 +308,9 @@ impl<'r> Judging<'r> {
         target: &Target<'_>,
         observed: &Observed,
         baseline: Option<&Baseline>,
+        recorded: bool,
     ) -> Assessment {
-        let (earlier, unknown) = match self.earlier(&target.name, &observed.snapshot, baseline) {
+        let (earlier, unknown) = match self.earlier(&target.name, observed, baseline, recorded) {
             Ok(earlier) => (earlier, None),
             Err(error) => (Earlier::default(), Some(error)),
         };
@@ -433,8 +439,9 @@ impl<'r> Judging<'r> {
     fn earlier(
         &self,
         tenant: &str,
-        snapshot: &Snapshot,
+        Observed { snapshot, .. }: &Observed,
         baseline: Option<&Baseline>,
+        recorded: bool,
     ) -> Result<Earlier, HistoryError> {
         let (Some(history), Some(past)) =
             (self.history(), self.repository.and_then(Repository::past))
@@ -457,6 +464,7 @@ impl<'r> Judging<'r> {
             return Ok(nothing);
         };
         let mut read = history.newest_read(start, tenant)?;
+        let newest = read.as_ref().map(|read| read.id);
         // A snapshot that is itself recorded already is compared with the one before it.
         while let Some(entry) = &read
             && entry.run.time_of(tenant) >= taken_at
@@ -478,8 +486,11 @@ impl<'r> Judging<'r> {
             .filter(|longest| taken_at.duration_since(from) > *longest)
             .map(|_| (from, taken_at));
         let before = history.folder_of(read.commit.tree, tenant)?;
-        let same = history.tenant_folder(before, snapshot, None)?;
-        let before = if before == Some(same.id) {
+        let same = || -> Result<bool, HistoryError> {
+            let now = history.tenant_folder(before, snapshot, None)?;
+            Ok(before == Some(now.id))
+        };
+        let before = if (recorded && newest == Some(read.id)) || same()? {
             None
         } else {
             history.state(&read, tenant)?.map(|state| state.snapshot)

@@ -113,6 +113,8 @@ struct Seen {
     folder: Folder,
     changes: Vec<Difference>,
     first: bool,
+    /// Whether the history holds just this.
+    same: bool,
     source: SourceKind,
     taken_at: Timestamp,
 }
@@ -377,11 +379,12 @@ impl Recorder<'_> {
         now: Timestamp,
     ) -> Done {
         let looked = judging.look(target);
-        let judged = judging.judge(target, &looked);
         let (seen, reason) = match self.seen(target, &looked, base, now) {
             Ok((seen, reason)) => (Some(seen), reason),
             Err(reason) => (None, Some(reason)),
         };
+        let recorded = seen.as_ref().is_some_and(|seen| seen.same);
+        let judged = judging.judge_knowing(target, &looked, recorded);
         Done {
             name: target.name.clone(),
             judged,
@@ -473,9 +476,10 @@ impl Recorder<'_> {
             )
         });
         let seen = Seen {
-            folder,
             changes,
             first: before.is_none(),
+            same: before == Some(folder.id) && reason.is_none(),
+            folder,
             source: snapshot.source,
             taken_at,
         };

@@ -323,7 +323,7 @@ impl Git {
     /// Writes objects. Nothing leads to them before a ref does.
     pub fn write(&self, objects: &[Object]) -> Result<(), GitError> {
         let written = if objects.len() > MOST_LOOSE {
-            Repository::open(&self.path).and_then(|alone| pack::write(&alone, objects))
+            pack::write(&self.path, objects)
         } else {
             self.with(|repository| {
                 let odb = repository.odb()?;

@@ -76,26 +76,36 @@ pub type Differing<'t> = (&'t [u8], Option<Entry>, Option<Entry>);
 /// The names under which two folders have different things, in git's order.
 pub fn differing<'t>(old: &'t Tree, new: &'t Tree) -> Vec<Differing<'t>> {
     let mut found = Vec::new();
-    if old == new {
-        return found;
-    }
-    let (mut olds, mut news) = (old.entries().peekable(), new.entries().peekable());
-    loop {
-        let order = match (olds.peek(), news.peek()) {
+    let (mut olds, mut news) = (old.bytes.as_slice(), new.bytes.as_slice());
+    // Where the rest is the same, nothing more differs: most trees differ in one entry.
+    while olds != news {
+        let (one, two) = (next(olds), next(news));
+        let order = match (&one, &two) {
             (None, None) => return found,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(one), Some(two)) => in_order(one, two),
+            (Some((one, _)), Some((two, _))) => in_order(one, two),
         };
-        let was = (order != Ordering::Greater).then(|| olds.next()).flatten();
-        let is = (order != Ordering::Less).then(|| news.next()).flatten();
-        let entry = |side: Option<(&'t [u8], Entry)>| side.map(|(_, entry)| entry);
+        let was = one.filter(|_| order != Ordering::Greater);
+        let is = two.filter(|_| order != Ordering::Less);
+        if let Some((_, rest)) = was {
+            olds = rest;
+        }
+        if let Some((_, rest)) = is {
+            news = rest;
+        }
+        let (was, is) = (was.map(|(entry, _)| entry), is.map(|(entry, _)| entry));
         if let Some((name, _)) = was.or(is)
-            && entry(was) != entry(is)
+            && was != is
         {
-            found.push((name, entry(was), entry(is)));
+            found.push((
+                name,
+                was.map(|(_, entry)| entry),
+                is.map(|(_, entry)| entry),
+            ));
         }
     }
+    found
 }
 
 /// Git sorts a folder as if its name ended in a slash.
@@ -116,16 +126,20 @@ type Named<'t> = (&'t [u8], Entry);
 
 /// The first entry, and what is behind it.
 fn next(bytes: &[u8]) -> Option<(Named<'_>, &[u8])> {
-    let nul = bytes.iter().position(|byte| *byte == 0)?;
-    let (head, rest) = bytes.split_at_checked(nul)?;
+    let space = bytes.iter().position(|byte| *byte == b' ')?;
+    let (mode, rest) = bytes.split_at_checked(space)?;
     let (_, rest) = rest.split_first()?;
-    let space = head.iter().position(|byte| *byte == b' ')?;
-    let (mode, name) = head.split_at_checked(space)?;
-    let (_, name) = name.split_first()?;
-    let mode = mode.iter().try_fold(0u32, |mode, digit| {
-        let digit = char::from(*digit).to_digit(8)?;
-        mode.checked_mul(8)?.checked_add(digit)
-    })?;
+    let nul = rest.iter().position(|byte| *byte == 0)?;
+    let (name, rest) = rest.split_at_checked(nul)?;
+    let (_, rest) = rest.split_first()?;
+    let mode = match mode {
+        b"40000" => FOLDER,
+        b"100644" => FILE,
+        other => other.iter().try_fold(0u32, |mode, digit| {
+            let digit = char::from(*digit).to_digit(8)?;
+            mode.checked_mul(8)?.checked_add(digit)
+        })?,
+    };
     let (id, rest) = rest.split_at_checked(ID)?;
     let id = Oid::from_bytes(id).ok()?;
     Some(((name, Entry { mode, id }), rest))
@@ -149,4 +163,45 @@ pub fn encode<'n>(entries: impl IntoIterator<Item = (&'n str, Entry)>) -> Vec<u8
         bytes.extend_from_slice(entry.id.as_bytes());
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn entry(kind: u8) -> Entry {
+        let mode = if kind.is_multiple_of(2) { FILE } else { FOLDER };
+        let id = Oid::from_bytes(&[kind; 20]).unwrap_or(Oid::ZERO_SHA1);
+        Entry { mode, id }
+    }
+
+    fn tree(entries: &BTreeMap<String, u8>) -> Tree {
+        let named = entries
+            .iter()
+            .map(|(name, kind)| (name.as_str(), entry(*kind)));
+        Tree::new(encode(named))
+    }
+
+    proptest! {
+        #[test]
+        fn what_differs_is_what_differs(
+            old in prop::collection::btree_map("[ab][-.]?[ab]?", 0u8..4, 0..6),
+            new in prop::collection::btree_map("[ab][-.]?[ab]?", 0u8..4, 0..6),
+        ) {
+            let (before, after) = (tree(&old), tree(&new));
+            let mut found: Vec<String> = differing(&before, &after)
+                .into_iter()
+                .map(|(name, _, _)| String::from_utf8_lossy(name).into_owned())
+                .collect();
+            found.sort();
+            // A file and a folder of one name stand at different places, and are said twice.
+            found.dedup();
+            let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            let expected: Vec<&String> = names.into_iter().filter(|name| old.get(*name) != new.get(*name)).collect();
+            prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+            prop_assert!(before.is_whole() && after.is_whole());
+        }
+    }
 }

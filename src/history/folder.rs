@@ -291,6 +291,8 @@ pub(super) fn unexpected(error: git2::Error) -> GitError {
 /// The folders of a tree's top level.
 pub fn top(git: &Git, tree: Option<Oid>) -> Result<BTreeMap<String, Oid>, GitError> {
     let tree = tree.map_or_else(|| Ok(Tree::empty()), |tree| git.tree(tree))?;
-    let folder = |(name, entry): (&str, Entry)| (name.to_owned(), entry.id);
-    Ok(tree.named().map(folder).collect())
+    let folders = tree.named().filter(|(_, entry)| entry.mode == FOLDER);
+    Ok(folders
+        .map(|(name, entry)| (name.to_owned(), entry.id))
+        .collect())
 }

@@ -31,6 +31,8 @@ mod wellformed;
 pub use run::Run;
 
 use crate::git::{Commit, Git, GitError, Oid};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The ref, where nothing else is configured.
 pub const REF: &str = "refs/heads/connguard/history";
@@ -100,12 +102,46 @@ pub struct History {
     pub git: Git,
     /// The ref.
     pub name: String,
+    /// The newest runs, which are asked for again for every tenant.
+    entries: Recent<Entry>,
+    /// The folders of their trees.
+    folders: Recent<Arc<BTreeMap<String, Oid>>>,
+}
+
+/// What was read last, by its object.
+type Recent<T> = Mutex<BTreeMap<Oid, T>>;
+
+/// So many runs are kept at hand.
+const KEPT: usize = 16;
+
+/// What was read before, or else what `read` gives.
+fn recent<T: Clone>(
+    kept: &Recent<T>,
+    id: Oid,
+    read: impl FnOnce() -> Result<T, HistoryError>,
+) -> Result<T, HistoryError> {
+    let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = lock().get(&id) {
+        return Ok(found.clone());
+    }
+    let found = read()?;
+    let mut kept = lock();
+    if kept.len() >= KEPT {
+        kept.clear();
+    }
+    kept.insert(id, found.clone());
+    Ok(found)
 }
 
 impl History {
     /// The history in a repository.
     pub const fn new(git: Git, name: String) -> Self {
-        Self { git, name }
+        Self {
+            git,
+            name,
+            entries: Mutex::new(BTreeMap::new()),
+            folders: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Its newest commit; `None` where there is none yet.
@@ -126,7 +162,11 @@ impl History {
         let commit = self.git.commit(id)?;
         let run = Run::parse(&commit.message)
             .map_err(|reason| HistoryError::Foreign { commit: id, reason })?;
-        Ok(Entry { id, commit, run })
+        Ok(Entry {
+            id,
+            commit: Arc::new(commit),
+            run: Arc::new(run),
+        })
     }
 
     /// The entries from one on backwards, newest first.
@@ -146,9 +186,9 @@ pub struct Entry {
     /// The commit's name.
     pub id: Oid,
     /// The commit.
-    pub commit: Commit,
+    pub commit: Arc<Commit>,
     /// What the run says of itself.
-    pub run: Run,
+    pub run: Arc<Run>,
 }
 
 impl Entry {

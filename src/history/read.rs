@@ -1,10 +1,11 @@
 //! Snapshots out of a history.
 
 use super::{Entry, History, HistoryError, place};
-use crate::git::{FOLDER, Oid};
+use crate::git::Oid;
 use crate::snapshot::stored;
 use crate::snapshot::{Part, Record, Snapshot, SourceKind};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a tenant's folder held.
 #[derive(Debug)]
@@ -25,10 +26,11 @@ impl History {
 
     /// A tenant's folder in a commit's tree.
     pub fn folder_of(&self, tree: Oid, tenant: &str) -> Result<Option<Oid>, HistoryError> {
-        let entry = self.git.tree(tree)?.get(tenant);
-        Ok(entry
-            .filter(|entry| entry.mode == FOLDER)
-            .map(|entry| entry.id))
+        let folders = super::recent(&self.folders, tree, || {
+            let folders = super::folder::top(&self.git, Some(tree))?;
+            Ok(Arc::new(folders))
+        })?;
+        Ok(folders.get(tenant).copied())
     }
 
     /// What an entry holds of a tenant; `None` where it has never been read by then.
@@ -113,12 +115,14 @@ impl History {
 
     /// The newest entry, from one on backwards, that read a tenant completely.
     pub fn newest_read(&self, from: Oid, tenant: &str) -> Result<Option<Entry>, HistoryError> {
-        for entry in self.from(from) {
-            let entry = entry?;
+        let mut next = Some(from);
+        while let Some(id) = next {
+            let entry = super::recent(&self.entries, id, || self.entry(id))?;
             if entry.run.read.names(tenant) && self.folder_of(entry.commit.tree, tenant)?.is_some()
             {
                 return Ok(Some(entry));
             }
+            next = entry.parent();
         }
         Ok(None)
     }

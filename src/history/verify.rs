@@ -15,7 +15,7 @@ use super::run::Run;
 use super::wellformed::{self, Documents};
 use super::{History, HistoryError, short};
 use crate::baseline::Baseline;
-use crate::git::{Commit, GitError, Oid};
+use crate::git::{Commit, GitError, Oid, Tree};
 use crate::parallel::in_parallel;
 use crate::policy::Policy;
 use crate::trust::files::{SignatureFile, SignedFile};
@@ -200,11 +200,28 @@ struct Check {
 struct Verifier<'e> {
     tip: Oid,
     expected: &'e Expected<'e>,
-    /// Roots by the folder that holds them.
+    /// Roots by the folder of the documents that holds them.
     keyrings: Mutex<HashMap<Oid, KnownRoot>>,
 }
 
-/// The root in a commit's tree.
+/// A commit's tree, read once for itself and once for the commit after it.
+#[derive(Clone)]
+struct Root {
+    id: Option<Oid>,
+    tree: std::sync::Arc<Tree>,
+}
+
+impl Root {
+    fn of(history: &History, id: Option<Oid>) -> Result<Self, GitError> {
+        let tree = id.map_or_else(|| Ok(Tree::empty()), |id| history.git.tree(id))?;
+        Ok(Self {
+            id,
+            tree: std::sync::Arc::new(tree),
+        })
+    }
+}
+
+/// The root of trust in a commit's tree.
 type KnownRoot = std::sync::Arc<Result<Keyring, String>>;
 
 fn flaw(kind: Kind, commit: Oid, message: String) -> Flaw {
@@ -361,10 +378,21 @@ impl Verifier<'_> {
         {
             before = Some(history.git.commit(*parent)?.tree);
         }
+        let mut before = Root::of(history, before);
         let mut found = Vec::with_capacity(commits.len());
         for (id, commit) in commits {
-            found.push(self.check(history, before, *id, commit)?);
-            before = Some(commit.tree);
+            let root = match &before {
+                // A run that found nothing new.
+                Ok(before) if before.id == Some(commit.tree) => Ok(before.clone()),
+                _ => Root::of(history, Some(commit.tree)),
+            };
+            found.push(match (&before, &root) {
+                (Ok(before), Ok(root)) => self.check(history, before, root, (*id, commit))?,
+                (Err(error), _) | (_, Err(error)) => {
+                    Err(flaw(Kind::Damaged, *id, error.to_string()))
+                }
+            });
+            before = root;
         }
         Ok(found)
     }
@@ -372,9 +400,9 @@ impl Verifier<'_> {
     fn check(
         &self,
         history: &History,
-        before: Option<Oid>,
-        id: Oid,
-        commit: &Commit,
+        before: &Root,
+        root: &Root,
+        (id, commit): (Oid, &Commit),
     ) -> Result<Result<Check, Flaw>, HistoryError> {
         if commit.parents.len() > 1 {
             let message = format!(
@@ -390,15 +418,15 @@ impl Verifier<'_> {
                 return Ok(Err(flaw(Kind::Foreign, id, message)));
             }
         };
-        let root = match self.root_of(history, commit.tree) {
-            Ok(root) => root,
+        let known = match self.root_in(history, commit.tree, &root.tree) {
+            Ok(known) => known,
             Err(error) => return Ok(Err(flaw(Kind::Damaged, id, error.to_string()))),
         };
-        let (role, version, signer) = match self.signature(history, id, commit, root.as_deref()) {
+        let (role, version, signer) = match self.signature(history, id, commit, known.as_deref()) {
             Ok(signature) => signature,
             Err(found) => return Ok(Err(found)),
         };
-        let documents = match wellformed::check(history, before, commit.tree, &run) {
+        let documents = match wellformed::check(history, &before.tree, &root.tree, &run) {
             Ok(Ok(documents)) => documents,
             Ok(Err(reason)) => return Ok(Err(flaw(Kind::Tree, id, reason))),
             Err(HistoryError::Git(error @ (GitError::Damaged { .. } | GitError::Missing(_)))) => {
@@ -417,13 +445,27 @@ impl Verifier<'_> {
 
     /// The root in a commit's tree, if it has one.
     fn root_of(&self, history: &History, tree: Oid) -> Result<Option<KnownRoot>, GitError> {
-        let path = format!("{}/{}", super::place::DOCUMENTS, chain::FOLDER);
-        let Some(folder) = history.git.find(tree, &path)? else {
+        self.root_in(history, tree, &history.git.tree(tree)?)
+    }
+
+    fn root_in(
+        &self,
+        history: &History,
+        tree: Oid,
+        content: &Tree,
+    ) -> Result<Option<KnownRoot>, GitError> {
+        let Some(folder) = content.get(super::place::DOCUMENTS) else {
             return Ok(None);
         };
-        let mut keyrings = self.keyrings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = keyrings.get(&folder.id) {
-            return Ok(Some(known.clone()));
+        let known = || {
+            let keyrings = self.keyrings.lock().unwrap_or_else(PoisonError::into_inner);
+            keyrings.get(&folder.id).cloned()
+        };
+        if let Some(known) = known() {
+            return Ok(Some(known));
+        }
+        if history.git.find(folder.id, chain::FOLDER)?.is_none() {
+            return Ok(None);
         }
         let recorded = Recorded::new(&history.git, tree);
         let root = match (Keyring::load(&recorded, chain::FOLDER), self.expected.trust) {
@@ -435,6 +477,7 @@ impl Verifier<'_> {
             (Ok(root), _) => Ok(root),
         };
         let root = KnownRoot::new(root);
+        let mut keyrings = self.keyrings.lock().unwrap_or_else(PoisonError::into_inner);
         keyrings.insert(folder.id, root.clone());
         Ok(Some(root))
     }

@@ -3,7 +3,7 @@
 //! Only what differs is looked at: the rest was looked at where it appeared.
 
 use super::{History, HistoryError, Run, place};
-use crate::git::{Differing, Entry, FILE, FOLDER, GitError, Oid, Tree, differing};
+use crate::git::{Entry, FILE, FOLDER, GitError, Oid, Tree, differing};
 use crate::snapshot::stored;
 use crate::tenant::is_tenant_name;
 use std::collections::BTreeSet;
@@ -27,8 +27,8 @@ impl Documents {
 /// Checks a tree against the one before; the reason when no run would have made it.
 pub fn check(
     history: &History,
-    before: Option<Oid>,
-    tree: Oid,
+    before: &Tree,
+    tree: &Tree,
     run: &Run,
 ) -> Result<Result<Documents, String>, HistoryError> {
     let checker = Checker { history, run };
@@ -64,18 +64,8 @@ struct Checker<'h> {
 }
 
 impl Checker<'_> {
-    fn tree(&self, id: Option<Oid>, path: &str) -> Result<Tree, Wrong> {
-        let Some(id) = id else {
-            return Ok(Tree::empty());
-        };
-        let tree = self.history.git.tree(id)?;
-        if tree.is_whole() {
-            Ok(tree)
-        } else {
-            Err(Wrong::Reason(format!(
-                "{path:?} is no folder that git reads"
-            )))
-        }
+    fn tree(&self, id: Option<Oid>) -> Result<Tree, Wrong> {
+        Ok(id.map_or_else(|| Ok(Tree::empty()), |id| self.history.git.tree(id))?)
     }
 
     /// Calls `look` with every name that differs, which must be text.
@@ -86,8 +76,20 @@ impl Checker<'_> {
         after: Option<Oid>,
         look: &mut Look<'_>,
     ) -> Result<(), Wrong> {
-        let (old, new) = (self.tree(before, path)?, self.tree(after, path)?);
-        for (name, was, is) in differing(&old, &new) as Vec<Differing<'_>> {
+        self.each_in(path, &self.tree(before)?, &self.tree(after)?, look)
+    }
+
+    fn each_in(
+        &self,
+        path: &str,
+        before: &Tree,
+        after: &Tree,
+        look: &mut Look<'_>,
+    ) -> Result<(), Wrong> {
+        if !after.is_whole() {
+            return wrong(format!("{path:?} is no folder that git reads"));
+        }
+        for (name, was, is) in differing(before, after) {
             match std::str::from_utf8(name) {
                 Ok(name) => look(name, was, is)?,
                 Err(_) => wrong(format!("{path:?} holds a name that is no text"))?,
@@ -96,8 +98,8 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn top(&self, before: Option<Oid>, tree: Oid, documents: &mut Documents) -> Result<(), Wrong> {
-        self.each("", before, Some(tree), &mut |name, was, is| {
+    fn top(&self, before: &Tree, tree: &Tree, documents: &mut Documents) -> Result<(), Wrong> {
+        self.each_in("", before, tree, &mut |name, was, is| {
             let Some(is) = is else {
                 return wrong(format!(
                     "{name} is gone, and no run takes away a tenant or the documents"
