@@ -1,7 +1,7 @@
 //! The speed of the history, as ratios to git itself on the same content in the same run.
 //!
 //! `cargo bench --bench history` makes histories in a temporary folder. `TENANTS` (10,000), `COMMITS` (10,000) and
-//! `FLEET` (1,000) set the sizes. Prints ratios; asserts nothing, as machines differ.
+//! `FLEET` (1,000) set the sizes, `ONLY` (write, unchanged, read) takes one of them, `KEEP=1` leaves what was made. Prints ratios; asserts nothing, as machines differ.
 
 #![allow(
     missing_docs,
@@ -54,6 +54,9 @@ fn main() {
             size("FLEET", 1_000),
             size("COMMITS", 10_000),
         );
+    }
+    if std::env::var_os("KEEP").is_some() {
+        println!("kept in {}", folder.keep().display());
     }
 }
 

@@ -527,7 +527,7 @@ impl<'r> Judging<'r> {
         let tenant = &baseline.approved.tenant;
         for entry in history.from(tip) {
             let entry = entry?;
-            let recorded = Recorded::new(&history.git, entry.commit.tree);
+            let recorded = Recorded::new(history, entry.commit.tree);
             match Baseline::superseded(&recorded, tenant, trust) {
                 Ok(found) if found.digest == previous => return Ok(Some(found)),
                 Ok(found) if found.digest == baseline.digest => {}

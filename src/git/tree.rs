@@ -32,18 +32,9 @@ impl Tree {
         Self { bytes: Vec::new() }
     }
 
-    /// The bytes of a tree object. What is not an entry ends the list; see [`Tree::is_whole`].
+    /// The bytes of a tree object. What is not an entry ends the list.
     pub const fn new(bytes: Vec<u8>) -> Self {
         Self { bytes }
-    }
-
-    /// Whether all of it is entries.
-    pub fn is_whole(&self) -> bool {
-        let mut rest = self.bytes.as_slice();
-        while let Some((_, after)) = next(rest) {
-            rest = after;
-        }
-        rest.is_empty()
     }
 
     /// Its entries in git's order. Names are what somebody wrote: any bytes but `/` and NUL.
@@ -74,14 +65,16 @@ impl Tree {
 pub type Differing<'t> = (&'t [u8], Option<Entry>, Option<Entry>);
 
 /// The names under which two folders have different things, in git's order.
-pub fn differing<'t>(old: &'t Tree, new: &'t Tree) -> Vec<Differing<'t>> {
+///
+/// The older folder must be a good one; `None` where the newer one is not entries to its end.
+pub fn differing<'t>(old: &'t Tree, new: &'t Tree) -> Option<Vec<Differing<'t>>> {
     let mut found = Vec::new();
-    let (mut olds, mut news) = (old.bytes.as_slice(), new.bytes.as_slice());
-    // Where the rest is the same, nothing more differs: most trees differ in one entry.
-    while olds != news {
+    let (mut olds, mut news) = beyond_common(&old.bytes, &new.bytes);
+    loop {
         let (one, two) = (next(olds), next(news));
         let order = match (&one, &two) {
-            (None, None) => return found,
+            (None, None) => return news.is_empty().then_some(found),
+            (Some(_), None) if !news.is_empty() => return None,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((one, _)), Some((two, _))) => in_order(one, two),
@@ -103,9 +96,28 @@ pub fn differing<'t>(old: &'t Tree, new: &'t Tree) -> Vec<Differing<'t>> {
                 was.map(|(_, entry)| entry),
                 is.map(|(_, entry)| entry),
             ));
+            // Most trees differ in one entry: behind it, all is as it was.
+            if olds == news {
+                return Some(found);
+            }
         }
     }
-    found
+}
+
+/// What two lists of entries hold behind the entries that both begin with.
+fn beyond_common<'t>(old: &'t [u8], new: &'t [u8]) -> (&'t [u8], &'t [u8]) {
+    const STEP: usize = 64;
+    let steps = old.chunks(STEP).zip(new.chunks(STEP));
+    let same = STEP * steps.take_while(|(one, two)| one == two).count();
+    let same = same.min(old.len()).min(new.len());
+    let mut rest = old;
+    while let Some((_, after)) = next(rest)
+        && old.len() - after.len() <= same
+    {
+        rest = after;
+    }
+    let skipped = old.len() - rest.len();
+    (rest, new.get(skipped..).unwrap_or_default())
 }
 
 /// Git sorts a folder as if its name ended in a slash.
@@ -192,6 +204,7 @@ mod tests {
         ) {
             let (before, after) = (tree(&old), tree(&new));
             let mut found: Vec<String> = differing(&before, &after)
+                .unwrap_or_default()
                 .into_iter()
                 .map(|(name, _, _)| String::from_utf8_lossy(name).into_owned())
                 .collect();
@@ -201,7 +214,10 @@ mod tests {
             let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             let expected: Vec<&String> = names.into_iter().filter(|name| old.get(*name) != new.get(*name)).collect();
             prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected);
-            prop_assert!(before.is_whole() && after.is_whole());
+            let mut cut = encode(new.iter().map(|(name, kind)| (name.as_str(), entry(*kind))));
+            cut.push(b'x');
+            let cut = Tree::new(cut);
+            prop_assert_eq!(differing(&before, &cut), None);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The signed documents in a history: kept byte for byte, so that whoever reads it can verify them again.
 
-use super::place;
-use crate::git::{FILE, FOLDER, Git, GitError, Oid};
+use super::{History, place};
+use crate::git::{Entry, FILE, FOLDER, GitError, Oid};
 use crate::policy::{self, Policy};
 use crate::trust::files::{Documents, FileError, SignedFile};
 use crate::trust::{Trust, allowed_signers, chain, manifest};
@@ -9,15 +9,33 @@ use std::collections::BTreeMap;
 
 /// The documents of one commit, under the paths that they have in an audit repository.
 #[derive(Clone, Copy)]
-pub struct Recorded<'g> {
-    git: &'g Git,
+pub struct Recorded<'h> {
+    history: &'h History,
     tree: Oid,
 }
 
-impl<'g> Recorded<'g> {
+impl<'h> Recorded<'h> {
     /// The documents below a commit's tree.
-    pub const fn new(git: &'g Git, tree: Oid) -> Self {
-        Self { git, tree }
+    pub const fn new(history: &'h History, tree: Oid) -> Self {
+        Self { history, tree }
+    }
+
+    /// What the history has of a document, or of a folder of documents.
+    fn find(&self, path: &str) -> Result<Option<Entry>, FileError> {
+        let Some(place) = place::of_document(path) else {
+            return Ok(None);
+        };
+        let io = |error: &dyn std::fmt::Display| FileError::Io {
+            path: path.to_owned(),
+            error: error.to_string(),
+        };
+        let (top, inside) = place.split_once('/').unwrap_or((&place, ""));
+        let folder = self.history.folder_of(self.tree, top);
+        let Some(folder) = folder.map_err(|error| io(&error))? else {
+            return Ok(None);
+        };
+        let found = self.history.git.find(folder, inside);
+        found.map_err(|error| io(&error))
     }
 }
 
@@ -31,29 +49,25 @@ fn io(path: &str, error: &GitError) -> FileError {
 impl Documents for Recorded<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
         let missing = || FileError::Missing(path.to_owned());
-        let place = place::of_document(path).ok_or_else(missing)?;
-        let found = self.git.find(self.tree, &place);
-        let entry = found
-            .map_err(|error| io(path, &error))?
-            .ok_or_else(missing)?;
+        let entry = self.find(path)?.ok_or_else(missing)?;
         if entry.mode != FILE {
             return Err(FileError::NotRegular(path.to_owned()));
         }
-        self.git.blob(entry.id).map_err(|error| io(path, &error))
+        self.history
+            .git
+            .blob(entry.id)
+            .map_err(|error| io(path, &error))
     }
 
     fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
-        let Some(place) = place::of_document(folder) else {
-            return Ok(Vec::new());
-        };
-        let found = self.git.find(self.tree, &place);
-        let Some(entry) = found.map_err(|error| io(folder, &error))? else {
+        let Some(entry) = self.find(folder)? else {
             return Ok(Vec::new());
         };
         if entry.mode != FOLDER {
             return Ok(Vec::new());
         }
         let tree = self
+            .history
             .git
             .tree(entry.id)
             .map_err(|error| io(folder, &error))?;

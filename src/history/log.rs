@@ -154,12 +154,12 @@ impl History {
         }
         let old = before.map_or_else(|| Ok(Tree::empty()), |tree| self.git.tree(tree))?;
         let new = self.git.tree(after)?;
-        for (name, was, is) in differing(&old, &new) {
+        for (name, was, is) in whole(differing(&old, &new), commit)? {
             let name = String::from_utf8_lossy(name).into_owned();
             let id = |entry: Option<crate::git::Entry>| entry.map(|entry| entry.id);
             let (was, is) = (id(was), id(is));
             if name == place::DOCUMENTS {
-                self.files(was, is, "", &mut documents)?;
+                self.files((was, is), "", commit, &mut documents)?;
                 continue;
             }
             if !filter.wants_tenant(&name) {
@@ -204,14 +204,14 @@ impl History {
     /// The documents, but for their signatures, that differ below two folders.
     fn files(
         &self,
-        before: Option<Oid>,
-        after: Option<Oid>,
+        (before, after): (Option<Oid>, Option<Oid>),
         path: &str,
+        commit: Oid,
         found: &mut Vec<String>,
     ) -> Result<(), HistoryError> {
         let tree = |id: Option<Oid>| id.map_or_else(|| Ok(Tree::empty()), |id| self.git.tree(id));
         let (old, new) = (tree(before)?, tree(after)?);
-        for (name, was, entry) in differing(&old, &new) {
+        for (name, was, entry) in whole(differing(&old, &new), commit)? {
             let name = String::from_utf8_lossy(name);
             let Some(entry) = entry else {
                 continue;
@@ -223,11 +223,19 @@ impl History {
             };
             if entry.mode == FOLDER {
                 let was = was.filter(|was| was.mode == FOLDER).map(|was| was.id);
-                self.files(was, Some(entry.id), &inside, found)?;
+                self.files((was, Some(entry.id)), &inside, commit, found)?;
             } else if !name.ends_with(".sig") {
                 found.push(inside);
             }
         }
         Ok(())
     }
+}
+
+/// What differs, of folders that git can read to their ends.
+fn whole<T>(differing: Option<T>, commit: Oid) -> Result<T, HistoryError> {
+    differing.ok_or_else(|| HistoryError::Foreign {
+        commit,
+        reason: "a folder in it is none that git reads".to_owned(),
+    })
 }

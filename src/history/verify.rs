@@ -467,7 +467,7 @@ impl Verifier<'_> {
         if history.git.find(folder.id, chain::FOLDER)?.is_none() {
             return Ok(None);
         }
-        let recorded = Recorded::new(&history.git, tree);
+        let recorded = Recorded::new(history, tree);
         let root = match (Keyring::load(&recorded, chain::FOLDER), self.expected.trust) {
             (Err(refusal), _) => Err(refusal.to_string()),
             (Ok(root), Some(trust)) if !trust.known_by().contains(&root.digest) => Err(format!(
@@ -749,7 +749,7 @@ impl Verifier<'_> {
         memory: &Memory,
     ) -> Option<Sightings> {
         let outer = self.expected.trust?;
-        let recorded = Recorded::new(&history.git, commit.tree);
+        let recorded = Recorded::new(history, commit.tree);
         let known = Known {
             pin: None,
             memory: Some(memory),
@@ -771,13 +771,13 @@ impl Verifier<'_> {
             }
             seen.documents.extend(trust.manifest_sightings());
         }
-        for tenant in &documents.baselines {
-            if let Ok(baseline) = Baseline::open(&recorded, tenant, &trust) {
-                let key = baseline.approved.key(baseline.approval().route);
-                let version = baseline.approved.header.version;
-                seen.documents.push((key, version, baseline.digest));
-            }
-        }
+        let tenants: Vec<&String> = documents.baselines.iter().collect();
+        let baselines = in_parallel(&tenants, |tenant| {
+            let baseline = Baseline::open(&recorded, tenant, &trust).ok()?;
+            let key = baseline.approved.key(baseline.approval().route);
+            Some((key, baseline.approved.header.version, baseline.digest))
+        });
+        seen.documents.extend(baselines.into_iter().flatten());
         Some(seen)
     }
 }

@@ -86,10 +86,10 @@ impl Checker<'_> {
         after: &Tree,
         look: &mut Look<'_>,
     ) -> Result<(), Wrong> {
-        if !after.is_whole() {
+        let Some(differing) = differing(before, after) else {
             return wrong(format!("{path:?} is no folder that git reads"));
-        }
-        for (name, was, is) in differing(before, after) {
+        };
+        for (name, was, is) in differing {
             match std::str::from_utf8(name) {
                 Ok(name) => look(name, was, is)?,
                 Err(_) => wrong(format!("{path:?} holds a name that is no text"))?,

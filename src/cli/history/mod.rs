@@ -129,7 +129,7 @@ impl PlaceArgs {
             memory: state.as_ref().map(|state| &state.memory),
             repository: &name,
         };
-        let trust = Trust::open(&Recorded::new(&history.git, tree), known, self.trust.now());
+        let trust = Trust::open(&Recorded::new(&history, tree), known, self.trust.now());
         Ok(Reading {
             history,
             trust: Some(trust),
