@@ -13,6 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
     let items = text.split('\n').map(|item| Raw::Text(item.to_owned())).collect();
     for raw in [Raw::List(items), Raw::Text(text.to_owned())] {
         if let Ok(Some(value)) = Value::read(property, &raw) {
+            // What a history keeps of it is the same value again, whatever it looks like.
+            assert_eq!(Value::from_json(property, &value.to_json()), Some(value.clone()));
             let again = Raw::List(value.elements().into_iter().map(Raw::Text).collect());
             if property.kind().is_list() {
                 match Value::read(property, &again) {

@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::repository::Repository;
+use crate::digest::Digest;
 use crate::trust::{Duty, Header, Key, Route, SignedFile};
 use crate::versions;
 use std::path::Path;
@@ -28,10 +29,13 @@ pub(super) fn approved(
 ) -> Option<String> {
     let wanted = header.previous?;
     let path = document.path;
-    let Some(file) = found(
-        versions::with_digest(&repository.folder, path, wanted),
-        console,
-    ) else {
+    let file = recorded(repository, path, wanted, console).or_else(|| {
+        found(
+            versions::with_digest(&repository.folder, path, wanted),
+            console,
+        )
+    });
+    let Some(file) = file else {
         console.note(&format!(
             "the version before {path}, {wanted}, is not in git: everything is shown as new"
         ));
@@ -44,6 +48,18 @@ pub(super) fn approved(
         return None;
     }
     String::from_utf8(file.bytes).ok()
+}
+
+/// The version with a digest, from the history.
+fn recorded(
+    repository: &Repository,
+    path: &str,
+    wanted: Digest,
+    console: &Console,
+) -> Option<SignedFile> {
+    let past = repository.past().filter(|past| past.is_good())?;
+    let file = past.history.document(past.tip?, path, wanted);
+    found(file.map_err(|error| error.to_string()), console)
 }
 
 fn was_approved(repository: &Repository, document: &Document<'_>, file: &SignedFile) -> bool {

@@ -115,7 +115,11 @@ impl Repository {
         arguments: &TrustArgs,
         console: &Console,
     ) -> Result<Self, Failure> {
-        Self::find(common, arguments, console)?.ok_or_else(|| {
+        let repository = Self::find(common, arguments, console)?;
+        if let Some(repository) = &repository {
+            repository.note_history(arguments.now(), console);
+        }
+        repository.ok_or_else(|| {
             Failure::run(
                 "there is no connguard.yaml here or in a parent folder",
                 "change to an audit repository, or name one with --config",
@@ -179,6 +183,20 @@ impl Repository {
                 "git init here, or name a repository in connguard.yaml: history: { repository: ../contoso-history }",
             )),
             Err(failure) => Err(failure.clone()),
+        }
+    }
+
+    /// Says that what the history remembers is not taken into account, where it is not.
+    fn note_history(&self, now: Timestamp, console: &Console) {
+        let reason = match &self.past {
+            Ok(None) => None,
+            Ok(Some(past)) => past.obstacle(now),
+            Err(failure) => Some(failure.to_string()),
+        };
+        if let Some(reason) = reason {
+            console.note(&format!(
+                "versions that the history holds are not known here: {reason}"
+            ));
         }
     }
 

@@ -115,6 +115,27 @@ impl Value {
         Ok(Some(value))
     }
 
+    /// Reads what [`Value::to_json`] wrote; `None` when it is no value of the property.
+    ///
+    /// What looks cut off in a foreign file is a value here: it was read once already.
+    pub fn from_json(property: Property, json: &Json) -> Option<Self> {
+        let value = match (property.kind(), json) {
+            (Kind::Boolean, Json::Bool(value)) => Self::Boolean(*value),
+            (Kind::Enumeration, Json::String(word)) => Self::Enumeration(Word(word.clone())),
+            (Kind::Text, Json::String(text)) => Self::Text(text.clone()),
+            (Kind::Certificate, Json::Null) => Self::Certificate(None),
+            (Kind::Certificate, Json::String(name)) => {
+                Self::Certificate(Some(CertificateName::parse(name)))
+            }
+            (kind, Json::Array(items)) if kind.is_list() => {
+                let items: Option<Vec<&str>> = items.iter().map(Json::as_str).collect();
+                Self::list(property, &items?)
+            }
+            _ => return None,
+        };
+        Some(value)
+    }
+
     fn list(property: Property, items: &[&str]) -> Self {
         let items = items.iter().copied();
         match property.kind() {

@@ -1,6 +1,7 @@
 //! The signed documents in a history: kept byte for byte, so that whoever reads it can verify them again.
 
-use super::{History, place};
+use super::{History, HistoryError, place};
+use crate::digest::Digest;
 use crate::git::{Entry, FILE, FOLDER, GitError, Oid};
 use crate::policy::{self, Policy};
 use crate::trust::files::{Documents, FileError, SignedFile};
@@ -74,6 +75,33 @@ impl Documents for Recorded<'_> {
         let mut names: Vec<String> = tree.named().map(|(name, _)| name.to_owned()).collect();
         names.sort();
         Ok(names)
+    }
+}
+
+impl History {
+    /// The version of a document that has a digest, from one commit on backwards, with the signatures that
+    /// were recorded with it; `None` where the history never held it.
+    pub fn document(
+        &self,
+        from: Oid,
+        path: &str,
+        wanted: Digest,
+    ) -> Result<Option<SignedFile>, HistoryError> {
+        let mut last = None;
+        for entry in self.from(from) {
+            let tree = entry?.commit.tree;
+            let recorded = Recorded::new(self, tree);
+            let object = recorded.find(path).ok().flatten().map(|entry| entry.id);
+            if object.is_none() || object == last {
+                continue;
+            }
+            last = object;
+            match SignedFile::load(&recorded, path) {
+                Ok(file) if file.digest() == wanted => return Ok(Some(file)),
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{AcceptedDomain, Completeness, Organization, Part, Record, Snapshot, 
 use crate::canonical;
 use crate::connector::domain::Domain;
 use crate::connector::property::Property;
-use crate::connector::value::{Raw, Value};
+use crate::connector::value::Value;
 use crate::connector::{Connector, Metadata, parse_guid};
 use crate::digest::Digest;
 use crate::document::time::parse_time;
@@ -168,9 +168,9 @@ pub fn read_connector(path: &str, text: &str) -> Result<Record, String> {
         let property = Property::named(name)
             .filter(|property| property.is_setting())
             .ok_or_else(|| format!("{name:?} is no setting that this version knows"))?;
-        let raw = raw(value).ok_or_else(|| format!("{name} is no value of a setting"))?;
-        let value = Value::read(property, &raw).map_err(|error| error.message)?;
-        settings.extend(value.map(|value| (property, value)));
+        let value = Value::from_json(property, value)
+            .ok_or_else(|| format!("{name} is no value of a setting"))?;
+        settings.insert(property, value);
     }
     let connector = Connector {
         name: text_of(identity, "Name")?.ok_or("it has no `Name`")?,
@@ -265,14 +265,4 @@ fn time(object: &Map<String, Json>, name: &str) -> Result<Option<Timestamp>, Str
     };
     let time = parse_time(&text).ok_or_else(|| format!("`{name}` is no time"))?;
     Ok(Some(time))
-}
-
-fn raw(value: &Json) -> Option<Raw> {
-    Some(match value {
-        Json::Null => Raw::Null,
-        Json::Bool(value) => Raw::Boolean(*value),
-        Json::String(text) => Raw::Text(text.clone()),
-        Json::Array(items) => Raw::List(items.iter().map(raw).collect::<Option<_>>()?),
-        Json::Number(_) | Json::Object(_) => return None,
-    })
 }
