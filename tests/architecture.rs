@@ -24,7 +24,7 @@ const ORDER: [&[&str]; 13] = [
         "parallel",
         "tenant",
     ],
-    &["finding"],
+    &["finding", "git"],
     &["connector"],
     &["document"],
     &["lists"],

@@ -166,6 +166,18 @@ impl Repo {
         }
     }
 
+    /// The keys of these people and of the scheduled job, and a root that names them, signed again.
+    #[track_caller]
+    pub fn with_signers(&self, signers: &str) {
+        let digest = |text: &str| connguard::digest::Digest::of(text.as_bytes()).to_string();
+        let old = digest(&self.read("trust/allowed_signers"));
+        let job = fs::read_to_string(project().join("tests/keys/ci.pub")).unwrap();
+        let signers = format!("{}\nci@contoso.com {}\n", signers.trim_end(), job.trim());
+        self.replace("trust/root.yaml", &old, &digest(&signers));
+        self.write("trust/allowed_signers", signers);
+        self.sign("connguard-root", "trust/root.yaml", &["alice", "bob"]);
+    }
+
     /// Changes the tenant's baseline and has it signed again.
     #[track_caller]
     pub fn rebaseline(&self, tenant: &str, from: &str, to: &str) {

@@ -13,16 +13,6 @@ fn public(person: &str) -> String {
     fs::read_to_string(project().join(format!("tests/keys/{person}.pub"))).unwrap()
 }
 
-/// The keys of the file, and a root that names it, signed again.
-fn with_signers(repo: &Repo, signers: &str) {
-    let old =
-        connguard::digest::Digest::of(repo.read("trust/allowed_signers").as_bytes()).to_string();
-    let new = connguard::digest::Digest::of(signers.as_bytes()).to_string();
-    repo.write("trust/allowed_signers", signers);
-    repo.replace("trust/root.yaml", &old, &new);
-    resign_root(repo);
-}
-
 fn resign_root(repo: &Repo) {
     repo.sign("connguard-root", "trust/root.yaml", &["alice", "bob"]);
 }
@@ -135,14 +125,11 @@ fn a_certificate_counts_for_the_person_it_names() {
         let repo = Repo::example();
         certified(&repo, "user", "authority", options);
         let authority = repo.read("authority.pub");
-        with_signers(
-            &repo,
-            &format!(
-                "alice@contoso.com {}bob@contoso.com {}carol@contoso.com cert-authority {authority}",
-                public("alice"),
-                public("bob")
-            ),
-        );
+        repo.with_signers(&format!(
+            "alice@contoso.com {}bob@contoso.com {}carol@contoso.com cert-authority {authority}",
+            public("alice"),
+            public("bob")
+        ));
         repo.sign("connguard-baseline", "baselines/contoso.yaml", &["alice"]);
         sign_with(&repo, "user-cert.pub", "carol");
         check(&repo, code, &[words]);
@@ -177,14 +164,11 @@ fn certificates_of_other_authorities_and_kinds() {
         ],
     );
     let authority = repo.read("authority.pub");
-    with_signers(
-        &repo,
-        &format!(
-            "alice@contoso.com {}bob@contoso.com {}carol@contoso.com cert-authority {authority}",
-            public("alice"),
-            public("bob")
-        ),
-    );
+    repo.with_signers(&format!(
+        "alice@contoso.com {}bob@contoso.com {}carol@contoso.com cert-authority {authority}",
+        public("alice"),
+        public("bob")
+    ));
     repo.sign("connguard-baseline", "baselines/contoso.yaml", &["alice"]);
     sign_with(&repo, "user-cert.pub", "carol");
     check(&repo, 0, &["carol@contoso.com"]);
@@ -215,9 +199,7 @@ fn an_authority_counts_once_however_many_it_vouches_for() {
         );
     }
     let authority = repo.read("authority.pub");
-    with_signers(
-        &repo,
-        &format!(
+    repo.with_signers(&format!(
             "alice@contoso.com {}bob@contoso.com {}bob@contoso.com cert-authority {authority}carol@contoso.com cert-authority {authority}",
             public("alice"),
             public("bob")
@@ -246,15 +228,12 @@ fn an_authority_counts_once_however_many_it_vouches_for() {
     repo.write("baselines/contoso.sigs/second.sig", armored);
     check(&repo, 0, &["bob@contoso.com, carol@contoso.com"]);
     // An authority cannot sign as a person beside that.
-    with_signers(
-        &repo,
-        &format!(
-            "alice@contoso.com {}bob@contoso.com {}carol@contoso.com cert-authority {}",
-            public("alice"),
-            public("bob"),
-            public("bob")
-        ),
-    );
+    repo.with_signers(&format!(
+        "alice@contoso.com {}bob@contoso.com {}carol@contoso.com cert-authority {}",
+        public("alice"),
+        public("bob"),
+        public("bob")
+    ));
     check(&repo, 3, &["both as a person's and as an authority's"]);
 }
 
@@ -267,15 +246,12 @@ fn names_that_look_alike_are_one() {
         ("../alice", "not exactly one principal"),
     ] {
         let repo = Repo::example();
-        with_signers(
-            &repo,
-            &format!(
-                "alice@contoso.com {}{name} {}carol@contoso.com {}",
-                public("alice"),
-                public("bob"),
-                public("carol")
-            ),
-        );
+        repo.with_signers(&format!(
+            "alice@contoso.com {}{name} {}carol@contoso.com {}",
+            public("alice"),
+            public("bob"),
+            public("carol")
+        ));
         check(&repo, 3, &[words]);
     }
 }
@@ -338,15 +314,12 @@ fn a_hardware_key_must_be_touched() {
             let repo = Repo::example();
             let bytes = fs::read(repo.path("baselines/contoso.yaml")).unwrap();
             let (key, armored) = token_signature(kind, &bytes, flags);
-            with_signers(
-                &repo,
-                &format!(
-                    "alice@contoso.com {}bob@contoso.com {}carol@contoso.com {}\n",
-                    public("alice"),
-                    public("bob"),
-                    key.to_openssh().unwrap()
-                ),
-            );
+            repo.with_signers(&format!(
+                "alice@contoso.com {}bob@contoso.com {}carol@contoso.com {}\n",
+                public("alice"),
+                public("bob"),
+                key.to_openssh().unwrap()
+            ));
             repo.replace("trust/root.yaml", "roles:\n", &format!("{touch}roles:\n"));
             resign_root(&repo);
             repo.sign("connguard-baseline", "baselines/contoso.yaml", &["alice"]);
@@ -564,14 +537,11 @@ fn rsa_with_sha_1_is_refused() {
         &["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "user"]
     ));
     let own = repo.read("user.pub");
-    with_signers(
-        &repo,
-        &format!(
-            "alice@contoso.com {}bob@contoso.com {}carol@contoso.com {own}",
-            public("alice"),
-            public("bob")
-        ),
-    );
+    repo.with_signers(&format!(
+        "alice@contoso.com {}bob@contoso.com {}carol@contoso.com {own}",
+        public("alice"),
+        public("bob")
+    ));
     repo.sign("connguard-baseline", "baselines/contoso.yaml", &["alice"]);
     sign_with(&repo, "user", "carol");
     check(&repo, 0, &["carol@contoso.com"]);

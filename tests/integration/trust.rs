@@ -136,19 +136,6 @@ fn the_keys_are_part_of_the_root() {
     }
 }
 
-/// Replaces the keys and has the root name them and be signed again.
-fn with_signers(repo: &Repo, signers: &str) {
-    let old =
-        connguard::digest::Digest::of(repo.read("trust/allowed_signers").as_bytes()).to_string();
-    repo.write("trust/allowed_signers", signers);
-    repo.replace(
-        "trust/root.yaml",
-        &old,
-        &connguard::digest::Digest::of(signers.as_bytes()).to_string(),
-    );
-    repo.sign("connguard-root", "trust/root.yaml", &["alice", "bob"]);
-}
-
 #[test]
 fn keys_count_in_their_time_and_namespace_only() {
     let key = |person: &str| {
@@ -198,7 +185,7 @@ fn keys_count_in_their_time_and_namespace_only() {
         ),
     ] {
         let repo = Repo::example();
-        with_signers(&repo, &file(options));
+        repo.with_signers(&file(options));
         repo.check_with(&["--tenant", "contoso"])
             .expect(code, &[words]);
     }
@@ -209,7 +196,7 @@ fn keys_count_in_their_time_and_namespace_only() {
         key("bob")
     );
     let repo = Repo::example();
-    with_signers(&repo, &mistakes);
+    repo.with_signers(&mistakes);
     refused(
         &repo,
         &[
@@ -355,14 +342,11 @@ fn signatures_of_ssh_keygen_count_for_every_kind_of_key() {
         let other = |person: &str| {
             fs::read_to_string(project().join(format!("tests/keys/{person}.pub"))).unwrap()
         };
-        with_signers(
-            &repo,
-            &format!(
-                "alice@contoso.com {}bob@contoso.com {}carol@contoso.com {public}",
-                other("alice"),
-                other("bob")
-            ),
-        );
+        repo.with_signers(&format!(
+            "alice@contoso.com {}bob@contoso.com {}carol@contoso.com {public}",
+            other("alice"),
+            other("bob")
+        ));
         repo.sign("connguard-baseline", "baselines/contoso.yaml", &["alice"]);
         let document = repo.path("baselines/contoso.yaml");
         let signed = ssh_keygen(
