@@ -26,7 +26,6 @@ pub mod read;
 pub mod revision;
 pub mod run;
 pub mod verify;
-mod wellformed;
 
 pub use run::Run;
 

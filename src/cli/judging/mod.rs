@@ -1,97 +1,40 @@
 //! Judging the tenants of a run: what is read, what it is held against, and what the run remembers.
 
-use super::console::Console;
-use super::past::Past;
-use super::repository::Repository;
-use super::targets::{From, Selection, Target, all_names};
-use super::{Failure, TrustArgs, fetch};
+mod earlier;
+mod obstacles;
+mod report;
+
 use crate::assessment::{self, Assessment, Before, Case, assess};
 use crate::baseline::{Baseline, BaselineError};
+use crate::cli::console::Console;
+use crate::cli::past::{self, Past};
+use crate::cli::repository::Repository;
+use crate::cli::targets::{From, Selection, Target};
+use crate::cli::{Failure, TrustArgs, fetch};
 use crate::digest::Digest;
 use crate::document::Problems;
-use crate::finding::{Finding, Severity};
-use crate::history::documents::Recorded;
-use crate::history::{Entry, History, HistoryError, short};
-use crate::policy::{PolicyError, Rules};
-use crate::report::{HistorySummary, Judged, PolicySummary, Report, RootSummary};
+use crate::finding::Severity;
+use crate::history::{Entry, History, short};
+use crate::policy::Rules;
+use crate::report::Judged;
 use crate::snapshot::{Organization, Snapshot};
-use crate::trust::header::CLOCK_SKEW;
 use crate::trust::memory::Tip;
-use crate::trust::{Floor, Key, Refusal, Trust};
+use crate::trust::Key;
 use crate::verdict;
+use earlier::Earlier;
 use jiff::Timestamp;
+use obstacles::{Obstacles, clock_set_back, failures_of, obstacles};
 use std::sync::{Mutex, PoisonError};
 
-/// Why no tenant of the repository can get a verdict.
-#[derive(Default)]
-pub(super) struct Obstacles {
-    /// Documents that cannot be believed: no verdict.
-    reasons: Vec<String>,
-    /// Documents that are signed and malformed: an error.
-    failures: Vec<assessment::Failure>,
-    /// The mistakes behind them, to be shown once with their lines.
-    pub problems: Option<Problems>,
-}
-
-impl Obstacles {
-    fn without_repository() -> Self {
-        Self {
-            reasons: vec![
-                "there is no audit repository, so nothing says what was approved".to_owned(),
-            ],
-            ..Self::default()
-        }
-    }
-}
-
-/// `clock` is why the time of the run cannot be believed, if it cannot.
-fn obstacles(repository: &Repository, clock: Option<String>) -> Obstacles {
-    let mut obstacles = Obstacles::default();
-    match &repository.trust {
-        Err(refusal) => obstacles.refused(refusal),
-        Ok(trust) => obstacles.reasons.extend(trust.obstacle()),
-    }
-    obstacles.reasons.extend(clock);
-    match &repository.policy {
-        Some(Err(PolicyError::Refused(refusal))) => obstacles.refused(refusal),
-        Some(Err(error @ PolicyError::Malformed(problems))) => {
-            obstacles
-                .failures
-                .extend(failures_of(problems, &error.help()));
-            obstacles.problems = Some(problems.clone());
-        }
-        _ => {}
-    }
-    obstacles
-}
-
-impl Obstacles {
-    fn refused(&mut self, refusal: &Refusal) {
-        self.reasons.push(format!("{refusal} → {}", refusal.help()));
-        if let Refusal::Malformed(problems) = refusal {
-            self.problems = Some(problems.clone());
-        }
-    }
-}
-
-fn failures_of(problems: &Problems, help: &str) -> Vec<assessment::Failure> {
-    let failure = |problem: &crate::document::Problem| assessment::Failure {
-        source: problem.place(),
-        message: problem.message.clone(),
-        help: problem.help.clone().unwrap_or_else(|| help.to_owned()),
-    };
-    problems.iter().map(failure).collect()
-}
-
 /// What is judged, and by what.
-pub(super) struct Judging<'r> {
+pub(in crate::cli) struct Judging<'r> {
     pub console: &'r Console,
     pub selection: &'r Selection,
     pub trust: &'r TrustArgs,
     pub repository: Option<&'r Repository>,
     pub rules: &'r Rules,
     pub fail_on: Severity,
-    pub obstacles: Obstacles,
+    obstacles: Obstacles,
     pub now: Timestamp,
     /// The run of the history that is judged, where one is, or why it is nobody's word.
     revision: Option<Result<Entry, String>>,
@@ -100,7 +43,7 @@ pub(super) struct Judging<'r> {
 }
 
 /// What there is of a tenant.
-pub(super) struct Looked {
+pub(in crate::cli) struct Looked {
     /// Its baseline; `None` where there is no verified root to verify it by.
     pub baseline: Option<Result<Baseline, BaselineError>>,
     /// Its connectors; `None` where nothing says where to read them.
@@ -108,18 +51,9 @@ pub(super) struct Looked {
 }
 
 /// Connectors that were read, as far as they could be.
-pub(super) struct Observed {
+pub(in crate::cli) struct Observed {
     pub snapshot: Snapshot,
     pub problems: Problems,
-}
-
-/// What the history knows of a tenant from before a snapshot.
-#[derive(Default)]
-struct Earlier {
-    /// What the run before saw; `Some(None)` where it is the same.
-    before: Option<Option<Snapshot>>,
-    superseded: Option<Baseline>,
-    gap: Option<(Timestamp, Timestamp)>,
 }
 
 impl<'r> Judging<'r> {
@@ -198,7 +132,7 @@ impl<'r> Judging<'r> {
         let entry = past
             .history
             .entry_named(revision)
-            .map_err(|error| super::past::failure(&error))?;
+            .map_err(|error| past::failure(&error))?;
         self.revision = Some(self.unsigned(past, &entry).map_or(Ok(entry), Err));
         Ok(())
     }
@@ -435,139 +369,12 @@ impl<'r> Judging<'r> {
         }))
     }
 
-    /// What the history knows of a tenant from before a snapshot.
-    fn earlier(
-        &self,
-        tenant: &str,
-        Observed { snapshot, .. }: &Observed,
-        baseline: Option<&Baseline>,
-        recorded: bool,
-    ) -> Result<Earlier, HistoryError> {
-        let (Some(history), Some(past)) =
-            (self.history(), self.repository.and_then(Repository::past))
-        else {
-            return Ok(Earlier::default());
-        };
-        let Some(tip) = past.tip.filter(|_| past.is_good()) else {
-            return Ok(Earlier::default());
-        };
-        let superseded = self.superseded(history, tip, baseline)?;
-        let nothing = Earlier {
-            superseded,
-            ..Earlier::default()
-        };
-        let start = match &self.revision {
-            Some(Ok(entry)) => entry.id,
-            _ => tip,
-        };
-        let Some(taken_at) = snapshot.taken_at else {
-            return Ok(nothing);
-        };
-        let mut read = history.newest_read(start, tenant)?;
-        let newest = read.as_ref().map(|read| read.id);
-        // A snapshot that is itself recorded already is compared with the one before it.
-        while let Some(entry) = &read
-            && entry.run.time_of(tenant) >= taken_at
-        {
-            read = match entry.parent() {
-                Some(parent) => history.newest_read(parent, tenant)?,
-                None => None,
-            };
-        }
-        let Some(read) = read else {
-            return Ok(nothing);
-        };
-        let longest = self
-            .repository
-            .and_then(Repository::verified_policy)
-            .map(|policy| policy.document.max_snapshot_age);
-        let from = read.run.time_of(tenant);
-        let gap = longest
-            .filter(|longest| taken_at.duration_since(from) > *longest)
-            .map(|_| (from, taken_at));
-        let before = history.folder_of(read.commit.tree, tenant)?;
-        let same = || -> Result<bool, HistoryError> {
-            let now = history.tenant_folder(before, snapshot, None)?;
-            Ok(before == Some(now.id))
-        };
-        let before = if (recorded && newest == Some(read.id)) || same()? {
-            None
-        } else {
-            history.state(&read, tenant)?.map(|state| state.snapshot)
-        };
-        Ok(Earlier {
-            before: Some(before),
-            gap,
-            ..nothing
-        })
-    }
-
-    /// The version before a baseline, while what it approved may still be there.
-    fn superseded(
-        &self,
-        history: &History,
-        tip: crate::git::Oid,
-        baseline: Option<&Baseline>,
-    ) -> Result<Option<Baseline>, HistoryError> {
-        let (Some(repository), Some(baseline)) = (self.repository, baseline) else {
-            return Ok(None);
-        };
-        let (Ok(trust), Some(policy)) = (&repository.trust, repository.verified_policy()) else {
-            return Ok(None);
-        };
-        let header = &baseline.approved.header;
-        let (Some(window), Some(previous)) = (policy.document.change_window, header.previous)
-        else {
-            return Ok(None);
-        };
-        let seen = trust.first_seen(baseline.digest);
-        if !assessment::Past::is_within(window, header.issued, seen, self.now) {
-            return Ok(None);
-        }
-        let tenant = &baseline.approved.tenant;
-        for entry in history.from(tip) {
-            let entry = entry?;
-            let recorded = Recorded::new(history, entry.commit.tree);
-            match Baseline::superseded(&recorded, tenant, trust) {
-                Ok(found) if found.digest == previous => return Ok(Some(found)),
-                Ok(found) if found.digest == baseline.digest => {}
-                // Neither: what came before the version before decides nothing.
-                _ => break,
-            }
-        }
-        Ok(None)
-    }
-
     /// Shows mistakes with their lines, and gives them as failures of the tenant.
     fn shown(&self, problems: &Problems) -> Vec<assessment::Failure> {
         if !problems.is_empty() {
             self.console.problems(problems);
         }
         failures_of(problems, "correct the file, or export again")
-    }
-
-    /// Findings about the documents that all tenants share.
-    fn of_run(&self, trust: &Trust, tenants: &[&Judged]) -> Vec<Finding> {
-        let policy = self.repository.and_then(Repository::verified_policy);
-        assessment::of_run(trust, policy, self.restarted(trust, tenants), self.now)
-    }
-
-    fn restarted(&self, trust: &Trust, tenants: &[&Judged]) -> bool {
-        self.repository.is_some_and(|repository| {
-            let ids: Vec<&str> = tenants
-                .iter()
-                .filter_map(|tenant| tenant.assessment.organization.tenant_id.as_deref())
-                .collect();
-            repository.was_restarted(trust, &ids)
-        })
-    }
-
-    /// What fails the run by itself. A policy is worth what its root is worth: where nothing vouches
-    /// for the root, its policy does not get to say that this is no matter.
-    fn fail_on_of_run(&self, trust: Option<&Trust>, tenants: &[&Judged]) -> Severity {
-        let vouched =
-            trust.is_some_and(|trust| trust.floor().is_some() && !self.restarted(trust, tenants));
-        if vouched { self.fail_on } else { Severity::Low }
     }
 
     /// Remembers the versions that were verified, so that no later run takes an older one.
@@ -600,71 +407,6 @@ impl<'r> Judging<'r> {
         }
         Ok(())
     }
-
-    fn history_summary(&self) -> Option<HistorySummary> {
-        let past = self.repository?.past()?;
-        let verified = past.verified.as_ref()?;
-        Some(HistorySummary {
-            place: past.history.name.clone(),
-            tip: past.tip.map(|tip| tip.to_string()),
-            signed: verified.as_ref().is_ok_and(|verified| verified.signed),
-            verified: verified.is_ok(),
-        })
-    }
-
-    /// Everything that the run found out.
-    pub fn report(&self, tenants: Vec<Judged>, targets: &[Target<'_>]) -> Report<'r> {
-        let trust = self
-            .repository
-            .and_then(|repository| repository.trust.as_ref().ok());
-        let root = trust.map(|trust| RootSummary {
-            version: trust.root().header.version,
-            digest: trust.digest(),
-            pinned: matches!(trust.floor(), Some(Floor::Pinned(_))),
-            remembered: matches!(trust.floor(), Some(Floor::Remembered(_))),
-            rollback: trust.rollback(),
-        });
-        let all: Vec<&Judged> = tenants.iter().collect();
-        let mut findings = trust.map_or_else(Vec::new, |trust| self.of_run(trust, &all));
-        let fails_on = self.fail_on_of_run(trust, &all);
-        let history = self.history_summary();
-        if let Some(history) = history
-            .as_ref()
-            .filter(|history| history.verified && !history.signed)
-        {
-            findings.push(assessment::of_history(&history.place));
-        }
-        let conclusions: Vec<verdict::Conclusion> =
-            tenants.iter().map(|tenant| tenant.conclusion).collect();
-        let out_of_scope = all_names(self.repository)
-            .into_iter()
-            .filter(|name| !targets.iter().any(|target| target.name == *name))
-            .collect();
-        Report {
-            now: self.now,
-            now_given: self.trust.now.is_some(),
-            fail_on: self.fail_on,
-            asked: self.selection.tenant.clone(),
-            from: self.selection.from.as_ref().map(ToString::to_string),
-            taken_at: self.selection.taken_at,
-            policy: self
-                .repository
-                .and_then(Repository::verified_policy)
-                .map(|policy| PolicySummary {
-                    version: policy.document.header.version,
-                    digest: policy.digest,
-                    signers: policy.signers().to_vec(),
-                    rollback: policy.rollback,
-                }),
-            root,
-            history,
-            rules: self.rules,
-            conclusion: verdict::of_run(&conclusions, &findings, fails_on),
-            findings,
-            tenants,
-            out_of_scope,
-        }
-    }
 }
 
 /// What connguard.yaml says about the organization of a tenant.
@@ -673,12 +415,4 @@ fn configured(target: &Target<'_>) -> Organization {
         .configured
         .map(|tenant| tenant.organization.clone())
         .unwrap_or_default()
-}
-
-/// Keys and documents count in their time only, so a clock that runs behind an earlier run's proves nothing.
-fn clock_set_back(repository: &Repository, arguments: &TrustArgs) -> Option<String> {
-    let seen = repository.state.as_ref()?.memory.clock()?;
-    let now = arguments.now();
-    let back = arguments.now.is_none() && seen.duration_since(now) > CLOCK_SKEW;
-    back.then(|| format!("the clock says {now}, and an earlier run saw {seen}: it was set back; if it was that run's clock that was wrong, correct `clock` in the state file"))
 }

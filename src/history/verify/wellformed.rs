@@ -2,8 +2,8 @@
 //!
 //! Only what differs is looked at: the rest was looked at where it appeared.
 
-use super::{History, HistoryError, Run, place};
 use crate::git::{Entry, FILE, FOLDER, GitError, Oid, Tree, differing};
+use crate::history::{History, HistoryError, Run, place};
 use crate::snapshot::stored;
 use crate::tenant::is_tenant_name;
 use std::collections::BTreeSet;

@@ -1,0 +1,397 @@
+//! `connguard snapshot`: read, judge, and commit what was seen to the history.
+
+mod message;
+mod remote;
+mod shown;
+mod tenant;
+
+pub(super) use message::lines;
+
+use message::message;
+use tenant::Done;
+
+use crate::cli::console::Console;
+use crate::cli::history_key::{self, HistoryKey};
+use crate::cli::judging::Judging;
+use crate::cli::past::{self, Past};
+use crate::cli::push::{Remote, RemoteError};
+use crate::cli::repository::{self, Repository};
+use crate::cli::status::Shown;
+use crate::cli::targets::{From, Selection, Target, targets};
+use crate::cli::{Common, Failure, Outcome, TrustArgs};
+use crate::digest::Digest;
+use crate::finding::Severity;
+use crate::git::Oid;
+use crate::history::append::{Addition, Appended};
+use crate::history::folder::Folder;
+use crate::history::run::{Read, Run};
+use crate::history::{Entry, History, HistoryError, documents, place};
+use crate::parallel::in_parallel;
+use crate::report::Judged;
+use crate::trust::Duty;
+use crate::trust::memory::Tip;
+use clap::Args;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often a run begins anew when others record the same tenants meanwhile.
+const ATTEMPTS: u32 = 5;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SnapshotArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Sign the commit with this OpenSSH key [default: the variable CONNGUARD_HISTORY_KEY, a key or its file; else a key in ssh-agent that holds the history role]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Fetch the history from this remote before, and push to it after; never forced
+    #[arg(long, value_name = "REMOTE")]
+    push: Option<String>,
+    /// How to write what was recorded
+    #[arg(long, value_enum, default_value_t)]
+    format: Shown,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &Console) -> Outcome {
+    if matches!(arguments.selection.from, Some(From::History(_))) {
+        return Err(Failure::Usage(
+            "--from history reads what is recorded already".to_owned(),
+        ));
+    }
+    let repository = Repository::find(common, &arguments.trust, console)?.ok_or_else(|| {
+        Failure::run(
+            "there is no connguard.yaml here or in a parent folder",
+            "change to an audit repository, or name one with --config",
+        )
+    })?;
+    let past = repository.needed_past()?;
+    if let Some(reason) = past.obstacle(arguments.trust.now()) {
+        return Err(Failure::Refused {
+            message: format!("nothing was recorded: {reason}"),
+            help: "connguard history verify shows all that is wrong".to_owned(),
+        });
+    }
+    let trust = repository.trust.as_ref().ok();
+    let key = history_key::find(
+        arguments.key.as_deref(),
+        trust,
+        arguments.trust.now(),
+        console,
+    )?;
+    let recorder = Recorder {
+        arguments,
+        console,
+        repository: &repository,
+        past,
+        key,
+    };
+    recorder.may_stay_unsigned()?;
+    recorder.record()
+}
+
+struct Recorder<'r> {
+    arguments: &'r SnapshotArgs,
+    console: &'r Console,
+    repository: &'r Repository,
+    past: &'r Past,
+    key: Option<HistoryKey>,
+}
+
+/// What was recorded.
+struct Recorded {
+    commit: Option<Oid>,
+    parent: Option<Oid>,
+    run: Run,
+    done: Vec<Done>,
+    /// Why it is not where others see it, if it was to be.
+    unpushed: Option<String>,
+}
+
+impl Recorder<'_> {
+    fn history(&self) -> &History {
+        &self.past.history
+    }
+
+    /// An unsigned commit on signed ones would make all later ones worthless.
+    fn may_stay_unsigned(&self) -> Result<(), Failure> {
+        if self.key.is_some() {
+            return Ok(());
+        }
+        let signed = matches!(&self.past.verified, Some(Ok(verified)) if verified.signed);
+        if signed {
+            return Err(Failure::Refused {
+                message: "the history is signed, and there is no key to sign this snapshot with: nothing was recorded".to_owned(),
+                help: "name a key of somebody with the history role: --key FILE, the variable CONNGUARD_HISTORY_KEY, or ssh-agent".to_owned(),
+            });
+        }
+        let role = self
+            .repository
+            .trust
+            .as_ref()
+            .is_ok_and(|trust| trust.root().grant(Duty::History).is_some());
+        self.console.note(if role {
+            "the snapshot is unsigned, and the root says who signs snapshots: no verdict can rest on it. Name a key with --key or CONNGUARD_HISTORY_KEY"
+        } else {
+            "the snapshot is unsigned: whoever can write to the repository can change it, and no verdict can rest on it"
+        });
+        Ok(())
+    }
+
+    fn record(&self) -> Outcome {
+        let policy = self.repository.verified_policy();
+        let mut alone = None;
+        let judging = Judging::new(
+            self.console,
+            (&self.arguments.selection, &self.arguments.trust),
+            Some(self.repository),
+            repository::rules(policy, &mut alone)?,
+            policy.map_or(Severity::Low, |policy| policy.document.fail_on),
+        )?;
+        let targets = targets(Some(self.repository), &self.arguments.selection)?;
+        let remote = match &self.arguments.push {
+            Some(name) => Some(
+                Remote::new(self.history(), name).map_err(|error| self.remote_failure(&error))?,
+            ),
+            None => None,
+        };
+        for attempt in 1..=ATTEMPTS {
+            let (base, unreachable) = self.base(remote.as_ref())?;
+            match self.attempt(
+                &judging,
+                &targets,
+                base,
+                remote.as_ref().filter(|_| unreachable.is_none()),
+            )? {
+                Some(mut recorded) => {
+                    if recorded.unpushed.is_none() {
+                        recorded.unpushed = unreachable;
+                    }
+                    self.remember(&judging, &recorded)?;
+                    return self.show(&recorded);
+                }
+                // Whoever came first has what this run would have to build on.
+                None => std::thread::sleep(pause(attempt)),
+            }
+        }
+        Err(Failure::Refused {
+            message: format!(
+                "nothing was recorded: other runs recorded the same tenants {ATTEMPTS} times meanwhile"
+            ),
+            help: "try again".to_owned(),
+        })
+    }
+
+    /// Reads everything and commits it on a base; `None` where others came first.
+    fn attempt(
+        &self,
+        judging: &Judging<'_>,
+        targets: &[Target<'_>],
+        base: Option<Oid>,
+        remote: Option<&Remote<'_>>,
+    ) -> Result<Option<Recorded>, Failure> {
+        let failed = |error: HistoryError| past::failure(&error);
+        let now = self.arguments.trust.now();
+        let base_entry = match base {
+            Some(base) => Some(self.history().entry(base).map_err(failed)?),
+            None => None,
+        };
+        let mut done = in_parallel(targets, |target| {
+            self.tenant(judging, target, base_entry.as_ref(), now)
+        });
+        let mut addition = self.addition(&mut done, base_entry.as_ref(), now)?;
+        if self
+            .is_needless(&addition, base_entry.as_ref())
+            .map_err(failed)?
+        {
+            return Ok(Some(Recorded {
+                commit: None,
+                parent: base,
+                run: addition.run,
+                done,
+                unpushed: None,
+            }));
+        }
+        let (title, text) = message(&done);
+        let who = self.who();
+        let sign = |bytes: &[u8]| match &self.key {
+            None => Ok(None),
+            Some(key) => {
+                let signed = key.key.sign(Duty::History.namespace(), bytes);
+                signed.map(Some).map_err(|error| error.to_string())
+            }
+        };
+        let mut parent = base;
+        for attempt in 1..=ATTEMPTS {
+            let appended = addition
+                .commit(self.history(), parent, &who, (&title, &text), &sign)
+                .map_err(failed)?;
+            let Appended::Commit(commit) = appended else {
+                return Ok(None);
+            };
+            let mut recorded = Recorded {
+                commit: Some(commit),
+                parent,
+                run: addition.run.clone(),
+                done,
+                unpushed: None,
+            };
+            if let Some(remote) = remote
+                && let Err(error) = remote.push(commit)
+            {
+                match (error, remote.fetch()) {
+                    (_, Ok(theirs)) if theirs.is_some() && theirs != parent => return Ok(None),
+                    (RemoteError::Refused(reason), _) => recorded.unpushed = Some(reason),
+                    (error, _) => return Err(self.remote_failure(&error)),
+                }
+            }
+            use crate::git::GitError::{Locked, Moved};
+            let name = &self.history().name;
+            match self
+                .history()
+                .git
+                .move_ref(name, parent, commit, "connguard: snapshot")
+            {
+                Ok(()) => return Ok(Some(recorded)),
+                Err(Moved(_) | Locked { .. }) if attempt < ATTEMPTS => {
+                    std::thread::sleep(pause(attempt));
+                    parent = self.history().tip().map_err(failed)?;
+                    done = recorded.done;
+                    if remote.is_some() {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => return Err(past::failure(&error.into())),
+            }
+        }
+        Ok(None)
+    }
+
+    fn addition(
+        &self,
+        done: &mut [Done],
+        base: Option<&Entry>,
+        now: Timestamp,
+    ) -> Result<Addition, Failure> {
+        // Commits know no parts of a second.
+        let taken_at = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let mut run = Run {
+            taken_at,
+            exported_at: BTreeMap::new(),
+            sources: BTreeSet::new(),
+            read: Read::Only(BTreeSet::new()),
+            verdicts: BTreeMap::new(),
+            clock_given: self.arguments.trust.now.is_some(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let mut tenants = BTreeMap::new();
+        let mut read = BTreeSet::new();
+        for one in done {
+            *run.verdicts
+                .entry(one.judged.conclusion.verdict)
+                .or_default() += 1;
+            let Some(seen) = &mut one.seen else {
+                continue;
+            };
+            run.sources.insert(seen.source);
+            if one.reason.is_none() {
+                read.insert(one.name.clone());
+                if seen.taken_at != taken_at {
+                    run.exported_at.insert(one.name.clone(), seen.taken_at);
+                }
+            }
+            let folder = Folder {
+                id: seen.folder.id,
+                objects: std::mem::take(&mut seen.folder.objects),
+            };
+            tenants.insert(one.name.clone(), folder);
+        }
+        let documents = match &self.repository.trust {
+            Err(_) => None,
+            Ok(trust) => {
+                let policy = self.repository.verified_policy();
+                let files = documents::in_force(&self.repository.folder, trust, policy)
+                    .map_err(|error| Failure::run(error.to_string(), "restore the file"))?;
+                let inside = |path: &str| {
+                    place::of_document(path)
+                        .and_then(|place| Some(place.split_once('/')?.1.to_owned()))
+                };
+                let files = files
+                    .into_iter()
+                    .filter_map(|(path, bytes)| Some((inside(&path)?, bytes)))
+                    .collect();
+                let before = match base {
+                    Some(base) => self.history().folder_of(base.commit.tree, place::DOCUMENTS),
+                    None => Ok(None),
+                };
+                let before = before.map_err(|error| past::failure(&error))?;
+                let folder = self.history().documents_folder(before, &files);
+                Some(folder.map_err(|error| past::failure(&error))?)
+            }
+        };
+        Ok(Addition {
+            base: base.map(|base| base.id),
+            tenants,
+            documents,
+            read,
+            run,
+        })
+    }
+
+    /// Whether nothing is new and somebody looked so recently that it need not be said again.
+    fn is_needless(&self, addition: &Addition, base: Option<&Entry>) -> Result<bool, HistoryError> {
+        let Some(base) = base else {
+            return Ok(addition.tenants.is_empty());
+        };
+        if addition.changes_anything(self.history())? {
+            return Ok(false);
+        }
+        let heartbeat = self
+            .repository
+            .verified_policy()
+            .and_then(|policy| policy.document.heartbeat);
+        let Some(heartbeat) = heartbeat.filter(|_| base.run.verdicts == addition.run.verdicts)
+        else {
+            return Ok(addition.read.is_empty());
+        };
+        for tenant in &addition.read {
+            let newest = self.history().newest_read(base.id, tenant)?;
+            let recent = newest.is_some_and(|newest| {
+                addition.run.taken_at.duration_since(newest.run.taken_at) < heartbeat
+            });
+            if !recent {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The author of the commit: the program, at the address of whoever signs.
+    fn who(&self) -> String {
+        let principal = self.key.as_ref().map(|key| key.principal.as_deref());
+        match principal {
+            Some(Some(principal)) if principal.contains('@') => format!("connguard <{principal}>"),
+            Some(Some(principal)) => format!("connguard <{principal}@connguard.invalid>"),
+            Some(None) => "connguard <signed@connguard.invalid>".to_owned(),
+            None => "connguard <unsigned@connguard.invalid>".to_owned(),
+        }
+    }
+
+    fn remember(&self, judging: &Judging<'_>, recorded: &Recorded) -> Result<(), Failure> {
+        let tip = recorded.commit.map(|commit| Tip {
+            commit: commit.to_string(),
+            taken_at: recorded.run.taken_at,
+        });
+        let judged: Vec<&Judged> = recorded.done.iter().map(|done| &done.judged).collect();
+        judging.remember(&judged, tip)
+    }
+}
+
+/// A short time, longer with every attempt and another one for every process.
+fn pause(attempt: u32) -> Duration {
+    let own = Digest::of(&std::process::id().to_be_bytes()).spread(50);
+    Duration::from_millis(u64::from(attempt) * 20 + own)
+}
