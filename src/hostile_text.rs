@@ -71,6 +71,19 @@ pub fn deception(text: &str) -> Option<String> {
     })
 }
 
+/// A text whose letters are not what they seem, with those shown by their numbers.
+pub fn spelled(text: &str) -> Option<String> {
+    deception(text)?;
+    let spell = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c.to_string()
+        } else {
+            format!("<U+{:04X}>", u32::from(c))
+        }
+    };
+    Some(text.chars().map(spell).collect())
+}
+
 /// Enough of a text to recognise it by.
 fn beginning(text: &str) -> String {
     text.chars().take(120).collect()

@@ -4,7 +4,7 @@ use super::config::HistoryPlace;
 use super::{Failure, TrustArgs};
 use crate::git::{Git, GitError, Oid};
 use crate::history::verify::{Expected, Flaw, Verified, verify};
-use crate::history::{History, HistoryError, REF, REFS, short};
+use crate::history::{History, HistoryError, REF, REFS, place, short};
 use crate::trust::header::CLOCK_SKEW;
 use crate::trust::memory::Tip;
 use crate::trust::{Memory, Trust};
@@ -111,6 +111,23 @@ impl Past {
             tip,
             verified: Some(verified),
         })
+    }
+
+    /// Whether its newest commit bears a signature, whoever's.
+    pub fn is_signed(&self) -> Result<bool, HistoryError> {
+        let Some(tip) = self.tip else {
+            return Ok(false);
+        };
+        Ok(self.history.git.commit(tip)?.signature.is_some())
+    }
+
+    /// Whether its newest commit holds a root, so that one was verified when it was made.
+    pub fn holds_a_root(&self) -> Result<bool, HistoryError> {
+        let Some(tip) = self.tip else {
+            return Ok(false);
+        };
+        let tree = self.history.git.commit(tip)?.tree;
+        Ok(self.history.folder_of(tree, place::DOCUMENTS)?.is_some())
     }
 
     /// Whether what it holds may be used.

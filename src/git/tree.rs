@@ -147,6 +147,8 @@ fn next(bytes: &[u8]) -> Option<(Named<'_>, &[u8])> {
     let mode = match mode {
         b"40000" => FOLDER,
         b"100644" => FILE,
+        // Git writes no mode with zeros before it.
+        [] | [b'0', ..] => return None,
         other => other.iter().try_fold(0u32, |mode, digit| {
             let digit = char::from(*digit).to_digit(8)?;
             mode.checked_mul(8)?.checked_add(digit)

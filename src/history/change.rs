@@ -113,7 +113,7 @@ impl Difference {
             ),
             Kind::Renamed => format!("was renamed from {}", value(&self.before)),
             Kind::Touched => format!(
-                "was touched without any difference: {} instead of {}",
+                "was saved again around {}, before that around {}, and no setting differs",
                 value(&self.after),
                 value(&self.before)
             ),

@@ -4,15 +4,15 @@ use super::change::{Difference, Kind, between};
 use super::{Entry, History, HistoryError, place};
 use crate::git::{FOLDER, Oid, Tree, differing};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which runs and changes are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Only these tenants; none means all.
     pub tenants: Vec<String>,
-    /// Only the connector with this id or name.
-    pub connector: Option<String>,
+    /// Only the connectors with one of these ids or names; see [`History::ids_of`].
+    pub connectors: Option<BTreeSet<String>>,
     /// Only this property.
     pub property: Option<String>,
     /// Not before.
@@ -47,22 +47,14 @@ impl Filter {
     }
 
     fn wants_all(&self) -> bool {
-        self.connector.is_none() && self.property.is_none()
+        self.connectors.is_none() && self.property.is_none()
     }
 
     fn wants(&self, difference: &Difference) -> bool {
-        let connector = self.connector.as_deref().is_none_or(|wanted| {
-            difference.connector.as_ref().is_some_and(|named| {
-                named
-                    .id
-                    .as_deref()
-                    .is_some_and(|id| id.eq_ignore_ascii_case(wanted))
-                    || named.name.to_lowercase() == wanted.to_lowercase()
-                    || (difference.kind == Kind::Renamed
-                        && difference.before.as_ref().and_then(|name| name.as_str())
-                            == Some(wanted))
-            })
-        });
+        let connector = self
+            .connectors
+            .as_ref()
+            .is_none_or(|wanted| difference.is_about(wanted));
         let whole = matches!(
             difference.kind,
             Kind::Added | Kind::Removed | Kind::Recreated
@@ -78,7 +70,41 @@ impl Filter {
     }
 }
 
+impl Difference {
+    /// Whether it is about a connector with one of these ids or names, without case.
+    fn is_about(&self, wanted: &BTreeSet<String>) -> bool {
+        let Some(named) = &self.connector else {
+            return false;
+        };
+        let before = (self.kind == Kind::Renamed)
+            .then_some(self.before.as_ref())
+            .flatten();
+        let before = before.and_then(|name| name.as_str());
+        let names = [named.id.as_deref(), Some(named.name.as_str()), before];
+        names
+            .into_iter()
+            .flatten()
+            .any(|name| wanted.contains(&name.to_lowercase()))
+    }
+}
+
 impl History {
+    /// The id or name that is asked for, with the ids of all connectors that ever bore that name:
+    /// a connector stays the same one under another name.
+    pub fn ids_of(&self, tip: Oid, wanted: &str) -> Result<BTreeSet<String>, HistoryError> {
+        let mut found = BTreeSet::from([wanted.to_lowercase()]);
+        let filter = Filter {
+            connectors: Some(found.clone()),
+            ..Filter::default()
+        };
+        for changes in self.log(tip, &filter) {
+            let differences = changes?.tenants.into_values().flatten();
+            let named = differences.filter_map(|difference| difference.connector);
+            found.extend(named.filter_map(|named| named.id));
+        }
+        Ok(found)
+    }
+
     /// The runs from `tip` backwards that suit, newest first, each with what it changed.
     pub fn log<'h>(
         &'h self,

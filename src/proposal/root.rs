@@ -22,8 +22,12 @@ pub struct Person {
 /// What is to be different in the next root.
 #[derive(Clone, Debug, Default)]
 pub struct Rotation {
-    /// People who join every role, or further keys of those who hold roles.
+    /// People who join every role that approves, or further keys of those who hold roles.
     pub add: Vec<Person>,
+    /// Who signs snapshots from now on, too: the history role and no other.
+    pub history: Vec<String>,
+    /// Keys of theirs that are new.
+    pub history_keys: Vec<Person>,
     /// People whose keys are not to be believed any more: what they signed has to be signed again.
     pub remove: Vec<String>,
     /// People who leave: what they signed and a run has seen stays good.
@@ -80,7 +84,7 @@ pub fn next_signers(text: &str, rotation: &Rotation, now: Timestamp) -> String {
     if !changed.is_empty() && !changed.ends_with('\n') {
         changed.push('\n');
     }
-    for person in &rotation.add {
+    for person in rotation.add.iter().chain(&rotation.history_keys) {
         changed.push_str(&format!("{} {}\n", person.name, person.key.trim()));
     }
     changed
@@ -136,6 +140,18 @@ pub fn next_root(
         Digest::of(signers.as_bytes()).to_string(),
     );
     let roles = child(&document, "roles").ok_or_else(|| not_in_place("no `roles`"))?;
+    // A further key gives nobody a further role.
+    let holds_one = |name: &String| {
+        let mut grants = root.grants().into_iter();
+        grants.any(|(_, grant)| grant.principals.contains(name))
+    };
+    let names = rotation.add.iter().map(|person| person.name.clone());
+    let joining: Vec<String> = names.filter(|name| !holds_one(name)).collect();
+    if child(roles, "history").is_none() && !rotation.history.is_empty() {
+        let (place, line) = history_role(text, roles, &rotation.history)
+            .ok_or_else(|| not_in_place("the roles are not written a line each"))?;
+        edits.replace(place..place, line);
+    }
     for role in ["root", "policy", "baseline", "history", "emergency"] {
         let Some(node) = child(roles, role) else {
             continue;
@@ -146,8 +162,17 @@ pub fn next_root(
         };
         // Joining and thresholds are for the roles that approve; whoever leaves, leaves all.
         let approves = matches!(role, "root" | "policy" | "baseline");
+        let change = Change {
+            joining: match role {
+                "history" => &rotation.history,
+                _ if approves => &joining,
+                _ => &[],
+            },
+            leaving: &rotation.remove,
+            threshold: rotation.threshold.filter(|_| approves),
+        };
         for grant in grants {
-            edit_grant(&mut edits, text, grant, rotation, approves)
+            edit_grant(&mut edits, text, grant, &change)
                 .ok_or_else(|| not_in_place("a role is not written as it should be"))?;
         }
     }
@@ -185,13 +210,43 @@ fn child<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
         .map(|(_, node)| node)
 }
 
-fn edit_grant(
-    edits: &mut Edits,
-    text: &str,
-    grant: &Node,
-    rotation: &Rotation,
-    approves: bool,
-) -> Option<()> {
+/// A line that gives the history role for the first time, and where it goes: behind the last role.
+fn history_role(text: &str, roles: &Node, names: &[String]) -> Option<(usize, String)> {
+    let Content::Map(entries) = &roles.content else {
+        return None;
+    };
+    let (first, _) = entries.first()?;
+    let line = text
+        .get(..first.span.start)?
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1);
+    let indent = text.get(line..first.span.start)?;
+    if !indent.chars().all(|c| c == ' ') {
+        return None;
+    }
+    let end = entries.last()?.1.span.end;
+    let place = text
+        .get(end..)?
+        .find('\n')
+        .map_or(text.len(), |newline| end + newline);
+    let names: Vec<String> = names.iter().map(|name| edit::scalar(name)).collect();
+    Some((
+        place,
+        format!(
+            "\n{indent}history:  {{ threshold: 1, principals: [{}] }}",
+            names.join(", ")
+        ),
+    ))
+}
+
+/// What becomes of one grant.
+struct Change<'r> {
+    joining: &'r [String],
+    leaving: &'r [String],
+    threshold: Option<usize>,
+}
+
+fn edit_grant(edits: &mut Edits, text: &str, grant: &Node, change: &Change<'_>) -> Option<()> {
     let Content::Map(entries) = &grant.content else {
         return None;
     };
@@ -208,12 +263,12 @@ fn edit_grant(
         .collect();
     let mut after: Vec<String> = before
         .iter()
-        .filter(|name| !rotation.remove.contains(name))
+        .filter(|name| !change.leaving.contains(name))
         .cloned()
         .collect();
-    for person in rotation.add.iter().filter(|_| approves) {
-        if !after.contains(&person.name) {
-            after.push(person.name.clone());
+    for name in change.joining {
+        if !after.contains(name) {
+            after.push(name.clone());
         }
     }
     if after != before {
@@ -239,7 +294,7 @@ fn edit_grant(
             },
         );
     }
-    if let Some(threshold) = rotation.threshold.filter(|_| approves) {
+    if let Some(threshold) = change.threshold {
         let (_, node) = entries.iter().find(|(key, _)| key.name == "threshold")?;
         edits.replace(node.span.clone(), threshold.to_string());
     }

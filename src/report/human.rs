@@ -6,7 +6,7 @@ use super::{Judged, Report};
 use crate::assessment::Times;
 use crate::document::time::words;
 use crate::finding::{Direction, Finding, Severity, Status, Subject, excerpt};
-use crate::hostile_text::{deception, visible};
+use crate::hostile_text::{spelled, visible};
 use crate::trust::Rollback;
 use crate::verdict::Verdict;
 use owo_colors::{OwoColorize as _, Style};
@@ -252,7 +252,7 @@ impl Page {
                         visible(id).dimmed()
                     ),
                 );
-                if let Some(spelled) = spelled(&connector.name) {
+                if let Some(spelled) = spelled(&excerpt(&connector.name)) {
                     self.labelled(4, "spelled", Style::new().yellow().bold(), 11, &spelled);
                 }
                 if let Some(times) = times.get(connector).and_then(Times::words) {
@@ -494,19 +494,6 @@ const fn meaning(code: u8) -> &'static str {
         14 => "open findings, the worst is critical",
         _ => "error",
     }
-}
-
-/// A name whose letters are not what they seem, with those shown by their numbers.
-fn spelled(name: &str) -> Option<String> {
-    deception(name)?;
-    let spell = |c: char| {
-        if c.is_ascii_graphic() || c == ' ' {
-            c.to_string()
-        } else {
-            format!("<U+{:04X}>", u32::from(c))
-        }
-    };
-    Some(excerpt(name).chars().map(spell).collect())
 }
 
 /// Findings by connector, the connector with the worst first.

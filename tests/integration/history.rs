@@ -395,7 +395,7 @@ fn what_was_not_read_is_never_taken_away() {
     repo.snapshot("2026-11-21T02:10:00Z", &[]).expect(
         1,
         &[
-            "contoso: not read: its connectors were not read completely",
+            "contoso: not read completely: not every record of the export could be read",
             "fabrikam: nothing new",
         ],
     );
@@ -633,7 +633,7 @@ fn an_auditor_needs_the_history_and_a_pin_and_nothing_else() {
     let pin: &'static str = Box::leak(repo.pin().into_boxed_str());
     auditor
         .run(&arguments(pin))
-        .expect(0, &["1 commits verified, signed"]);
+        .expect(0, &["1 commit verified, signed"]);
     let other = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
     auditor
         .run(&arguments(other))
@@ -648,6 +648,112 @@ fn an_auditor_needs_the_history_and_a_pin_and_nothing_else() {
             pin,
         ])
         .expect(0, &["signed by ci@contoso.com", "contoso/baseline.yaml"]);
+}
+
+#[test]
+fn a_connector_is_followed_through_its_names() {
+    let repo = Repo::with_git();
+    month_in(&repo);
+    // Asked for by any name that it ever had, with everything that became of it under the others.
+    for name in ["Relay from data centre 1", "relay frankfurt", RELAY] {
+        repo.history(&["log", "--connector", name]).expect(
+            0,
+            &[
+                "SenderIPAddresses: + 198.51.100.7",
+                "was renamed from",
+                "Enabled: true → false",
+            ],
+        );
+    }
+    repo.history(&["log", "--connector", "Nobody"])
+        .expect(2, &["no run has seen a connector \"Nobody\""]);
+    repo.history(&["log", "--tenant", "nobody"])
+        .expect(2, &["holds no tenant \"nobody\"", "contoso"]);
+    repo.history(&["diff", "tip~3", "--tenant", "nobody"])
+        .expect(2, &["holds no tenant"]);
+    repo.history(&["log", "--since", LATER])
+        .expect(0, &["no run changed anything of what is asked for"]);
+    // One that is gone, or is called otherwise, is not simply unknown.
+    repo.history(&["blame", PARTNER])
+        .expect(2, &["it was gone in", "add --at"]);
+    repo.history(&["blame", "Relay from data centre 1"])
+        .expect(2, &["it is called \"Relay Frankfurt\" now"]);
+    // The tenant need not be named where only one has such a connector.
+    repo.snapshot(&time(BEGIN + 60 * DAY), &["--tenant", "fabrikam"]);
+    repo.history(&["blame", "Relay Frankfurt"])
+        .expect(0, &["contoso"]);
+}
+
+#[test]
+fn what_was_approved_before_comes_from_the_history() {
+    let repo = Repo::with_git();
+    repo.snapshot("2026-11-21T10:00:00Z", &[]).expect(0, &[]);
+    // The files were never committed: only the history holds the first version.
+    next_baseline(&repo, "2026-11-21T10:30:00Z", |text| {
+        text.replacen("203.0.113.10", "203.0.113.11", 1)
+    });
+    let pin = repo.pin();
+    repo.run(&[
+        "baseline", "show", "contoso", "--diff", "--now", NOW, "--root", &pin,
+    ])
+    .expect(0, &["version 2 against version 1", "203.0.113.11"]);
+}
+
+#[test]
+fn the_history_role_is_given_and_its_key_replaced() {
+    let repo = Repo::with_git();
+    let people = ["alice", "bob"];
+    let pin = repo.pin();
+    let rotate = |more: &[&str]| {
+        let mut arguments = vec!["trust", "rotate", "--now", NOW, "--root", &pin, "--no-sign"];
+        arguments.extend(more);
+        repo.run(&arguments)
+    };
+    // The job's key was stolen: another one takes its place, and it holds this role only.
+    let new = key("carol") + ".pub";
+    let roles = |text: String| text.split_once("roles:").unwrap().1.to_owned();
+    let before = roles(repo.read("trust/root.yaml"));
+    rotate(&[
+        "--remove",
+        "ci@contoso.com",
+        "--history",
+        &format!("job@contoso.com={new}"),
+    ])
+    .expect(1, &["this key stands under two principals"]);
+    let pair = ssh_key::private::Ed25519Keypair::from_seed(&[9; 32]);
+    let fresh = ssh_key::PrivateKey::from(pair);
+    repo.write(
+        "job",
+        fresh
+            .to_openssh(ssh_key::LineEnding::LF)
+            .unwrap()
+            .as_bytes(),
+    );
+    repo.write("job.pub", fresh.public_key().to_openssh().unwrap());
+    rotate(&[
+        "--remove",
+        "ci@contoso.com",
+        "--history",
+        "job@contoso.com=job.pub",
+    ])
+    .expect(0, &["job@contoso.com"]);
+    let after = roles(repo.read("trust/root.yaml"));
+    assert_eq!(after, before.replace("ci@contoso.com", "job@contoso.com"));
+    repo.sign("connguard-root", "trust/root.yaml", &people);
+    let pin = repo.pin();
+    let job = repo.path("job").display().to_string();
+    repo.run(&["snapshot", "--now", NOW, "--root", &pin, "--key", &job])
+        .expect(0, &["signed by job@contoso.com"]);
+    repo.run(&[
+        "snapshot",
+        "--now",
+        NOW,
+        "--root",
+        &pin,
+        "--key",
+        &key("ci"),
+    ])
+    .expect(1, &["is not in trust/allowed_signers"]);
 }
 
 #[test]

@@ -419,3 +419,24 @@ fn a_clean_history_is_clean() {
         (&json!(true), &json!(5))
     );
 }
+
+#[test]
+fn nothing_is_recorded_under_a_root_that_cannot_be_believed() {
+    let repo = recorded();
+    let tip = repo.tip();
+    let other = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+    let key = key("ci");
+    let run = |more: &[&str]| {
+        let mut arguments = vec!["snapshot", "--now", "2026-11-21T09:00:00Z"];
+        arguments.extend(more);
+        repo.run(&arguments)
+    };
+    run(&["--root", other, "--key", &key])
+        .expect(3, &["nothing was recorded", "is not the pinned root"]);
+    // A root that waits for signatures, or is gone, is no leave to go on unsigned.
+    repo.replace("trust/root.yaml", "version: 1\n", "version: 1\n# waits\n");
+    run(&[]).expect(3, &["nothing was recorded"]);
+    fs::remove_dir_all(repo.path("trust")).unwrap();
+    run(&["--key", &key]).expect(3, &["nothing was recorded", "trust/root.yaml is missing"]);
+    assert_eq!(repo.tip(), tip);
+}

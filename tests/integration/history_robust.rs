@@ -438,3 +438,41 @@ fn what_is_stored_comes_back_as_it_was() {
         assert_eq!(stored, fetched);
     }
 }
+
+#[test]
+fn what_somebody_did_to_the_remote_is_said() {
+    let (remote, one, two) = clones();
+    pushed(&one, 0, &["pushed to origin"]);
+    pushed(&one, 0, &[]);
+    pushed(&two, 0, &[]);
+    let history = "refs/heads/connguard/history";
+    // Set back, or deleted: filled up again, and said.
+    let back = remote.git(&["rev-parse", &format!("{history}~1")]);
+    remote.git(&["update-ref", history, back.trim()]);
+    pushed(
+        &two,
+        0,
+        &[
+            "the remote lacks 1 commit",
+            "somebody set the remote's ref back",
+        ],
+    );
+    remote.git(&["update-ref", "-d", history]);
+    pushed(
+        &two,
+        0,
+        &["the remote has no history yet", "somebody deleted its ref"],
+    );
+    // Built on by a stranger: that is no parting of two histories.
+    let tree = format!("{}^{{tree}}", remote.git(&["rev-parse", history]).trim());
+    let forged = remote.git(&["commit-tree", "-p", history, "-m", "hello", &tree]);
+    remote.git(&["update-ref", history, forged.trim()]);
+    pushed(
+        &two,
+        3,
+        &[
+            "the remote's history is not what was recorded",
+            "no run of connguard made it",
+        ],
+    );
+}

@@ -1,13 +1,13 @@
 //! `history blame`: since when.
 
-use super::{PlaceArgs, failed};
+use super::{PlaceArgs, Reading, failed};
 use crate::canonical;
 use crate::cli::console::Console;
 use crate::cli::status::Shown;
-use crate::cli::{Common, Outcome};
+use crate::cli::{Common, Failure, Outcome};
 use crate::git;
 use crate::history::blame::{Blame, Line};
-use crate::history::{Entry, short};
+use crate::history::{Entry, HistoryError, short};
 use crate::hostile_text::visible;
 use crate::report::pipeline;
 use clap::Args;
@@ -36,11 +36,11 @@ pub(super) fn blame(common: &Common, arguments: &BlameArgs, console: &Console) -
     git::trust_digests();
     let reading = arguments.place.open(common)?;
     let entry = reading.entry(&arguments.at)?;
-    let tenant = reading.tenant(&entry, arguments.tenant.as_deref())?;
+    let tenant = tenant(&reading, &entry, arguments)?;
     let blame = reading
         .history
         .blame(entry.id, &tenant, &arguments.connector)
-        .map_err(failed)?;
+        .map_err(|error| not_there(&reading, &entry, &tenant, &arguments.connector, error))?;
     match arguments.format {
         Shown::Human => console.text(&page(&tenant, &blame))?,
         Shown::Json => {
@@ -49,6 +49,72 @@ pub(super) fn blame(common: &Common, arguments: &BlameArgs, console: &Console) -
         }
     }
     Ok(0)
+}
+
+/// The tenant that was named, else the only one that has such a connector.
+fn tenant(reading: &Reading, entry: &Entry, arguments: &BlameArgs) -> Result<String, Failure> {
+    let history = &reading.history;
+    let tenants = history.tenants(entry.commit.tree).map_err(failed)?;
+    if arguments.tenant.is_some() || tenants.len() == 1 {
+        return reading.tenant(entry, arguments.tenant.as_deref());
+    }
+    let has = |tenant: &&String| {
+        let found = history.connector_named(entry, tenant, &arguments.connector);
+        found.is_ok()
+    };
+    let having: Vec<&String> = tenants.keys().filter(has).collect();
+    match having.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(Failure::Usage(format!(
+            "no tenant has a connector {:?} at {}; name the tenant with --tenant to see whether it had one before",
+            arguments.connector,
+            short(entry.id)
+        ))),
+        several => Err(Failure::Usage(format!(
+            "several tenants have a connector {:?}: name one with --tenant: {}",
+            arguments.connector,
+            several
+                .iter()
+                .map(|name| name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))),
+    }
+}
+
+/// A connector that is not there may have been: says what to ask for instead.
+fn not_there(
+    reading: &Reading,
+    entry: &Entry,
+    tenant: &str,
+    wanted: &str,
+    error: HistoryError,
+) -> Failure {
+    let HistoryError::NotFound(message) = &error else {
+        return failed(error);
+    };
+    let history = &reading.history;
+    let mut after = entry.clone();
+    for earlier in history.from(entry.id).skip(1) {
+        let Ok(earlier) = earlier else { break };
+        if earlier.commit.tree != after.commit.tree
+            && let Ok(record) = history.connector_named(&earlier, tenant, wanted)
+        {
+            let id = record.connector.id().map_or("", String::as_str);
+            let renamed = history.connector_named(entry, tenant, id).ok();
+            return Failure::Usage(match renamed {
+                Some(now) => format!("{message}: it is called {:?} now", now.connector.name),
+                None => format!(
+                    "{message}: it was gone in {} ({}); add --at {}",
+                    short(after.id),
+                    after.run.taken_at,
+                    short(earlier.id)
+                ),
+            });
+        }
+        after = earlier;
+    }
+    failed(error)
 }
 
 fn page(tenant: &str, blame: &Blame) -> String {
@@ -63,7 +129,9 @@ fn page(tenant: &str, blame: &Blame) -> String {
     if let Some(id) = &blame.recreated_from {
         let _ = writeln!(text, "  made again: until then {id} had its name");
     }
-    for line in &blame.lines {
+    let (unchanged, changed): (Vec<&Line>, Vec<&Line>) =
+        blame.lines.iter().partition(|line| line.before.is_none());
+    for line in changed {
         let _ = writeln!(
             text,
             "  {}  {}  {}: {}{}",
@@ -72,6 +140,17 @@ fn page(tenant: &str, blame: &Blame) -> String {
             line.property.name(),
             value(line.value.as_ref()),
             before(line)
+        );
+    }
+    if !unchanged.is_empty() {
+        let _ = writeln!(text, "  as it is since it was first seen:");
+    }
+    for line in unchanged {
+        let _ = writeln!(
+            text,
+            "    {}: {}",
+            line.property.name(),
+            value(line.value.as_ref())
         );
     }
     text

@@ -5,6 +5,8 @@ use crate::canonical;
 use crate::cli::console::Console;
 use crate::cli::status::Shown;
 use crate::cli::{Common, Failure, Outcome, parse_time_argument};
+use crate::connector::parse_guid;
+use crate::git::Oid;
 use crate::history::log::{Changes, Filter};
 use crate::report::pipeline;
 use clap::Args;
@@ -62,28 +64,48 @@ struct FilterArgs {
 }
 
 impl FilterArgs {
-    fn filter(&self) -> Filter {
-        Filter {
+    /// The filter, once everything that it names is known to have been there.
+    fn filter(&self, reading: &Reading, tip: Oid) -> Result<Filter, Failure> {
+        let newest = reading.history.entry(tip).map_err(failed)?;
+        for tenant in &self.tenant {
+            reading.tenant(&newest, Some(tenant))?;
+        }
+        let connectors = match &self.connector {
+            None => None,
+            Some(wanted) => {
+                let found = reading.history.ids_of(tip, wanted).map_err(failed)?;
+                let is_id = parse_guid(wanted).is_some();
+                if found.len() == 1 && !is_id {
+                    return Err(Failure::Usage(format!(
+                        "no run has seen a connector {wanted:?}; connguard history show lists those that are there"
+                    )));
+                }
+                Some(found)
+            }
+        };
+        Ok(Filter {
             tenants: self.tenant.clone(),
-            connector: self.connector.clone(),
+            connectors,
             property: self.property.clone(),
             ..Filter::default()
-        }
+        })
     }
 }
 
 pub(super) fn log(common: &Common, arguments: &LogArgs, console: &Console) -> Outcome {
     let reading = arguments.place.open(common)?;
+    let tip = reading.history.needed_tip().map_err(failed)?;
     let filter = Filter {
         since: arguments.since,
         until: arguments.until,
         heartbeats: arguments.heartbeats,
-        ..arguments.filter.filter()
+        ..arguments.filter.filter(&reading, tip)?
     };
-    let tip = reading.history.needed_tip().map_err(failed)?;
     let mut runs = Vec::new();
+    let mut any = false;
     for changes in reading.history.log(tip, &filter) {
         let changes = changes.map_err(failed)?;
+        any = true;
         match arguments.format {
             // As it is found, so that `head` need not wait for the end.
             Shown::Human => {
@@ -93,6 +115,9 @@ pub(super) fn log(common: &Common, arguments: &LogArgs, console: &Console) -> Ou
             }
             Shown::Json => runs.push(json_of(&reading, &changes)),
         }
+    }
+    if !any {
+        console.note("no run changed anything of what is asked for; --heartbeats shows every run");
     }
     if arguments.format == Shown::Json {
         let document = json!({
@@ -118,9 +143,10 @@ fn json_of(reading: &Reading, changes: &Changes) -> Json {
 pub(super) fn diff(common: &Common, arguments: &DiffArgs, console: &Console) -> Outcome {
     let reading = arguments.place.open(common)?;
     let (before, after) = (reading.entry(&arguments.a)?, reading.entry(&arguments.b)?);
+    let filter = arguments.filter.filter(&reading, after.id)?;
     let changes = reading
         .history
-        .diff(&before, after, &arguments.filter.filter())
+        .diff(&before, after, &filter)
         .map_err(failed)?;
     match arguments.format {
         Shown::Human => {

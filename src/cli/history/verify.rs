@@ -4,9 +4,11 @@ use super::PlaceArgs;
 use crate::canonical;
 use crate::cli::console::Console;
 use crate::cli::past::Past;
+use crate::cli::snapshot::counted;
 use crate::cli::status::Shown;
 use crate::cli::{Common, Failure, Outcome};
-use crate::history::verify::Verified;
+use crate::git::Oid;
+use crate::history::verify::{Kind, Verified};
 use crate::history::{History, short};
 use crate::hostile_text::visible;
 use crate::report::pipeline;
@@ -119,9 +121,10 @@ fn page(past: &Past, obstacle: Option<&str>) -> String {
             let state = match (verified.commits, verified.signed) {
                 (0, true) => "nothing new since it was verified; signed".to_owned(),
                 (0, false) => "nothing new since it was looked at; UNSIGNED".to_owned(),
-                (count, true) => format!("{count} commits verified, signed"),
+                (count, true) => format!("{} verified, signed", counted(count, "commit")),
                 (count, false) => format!(
-                    "{count} commits looked at, UNSIGNED: whoever can write to the repository can have made them"
+                    "{} looked at, UNSIGNED: whoever can write to the repository can have made them",
+                    counted(count, "commit")
                 ),
             };
             let _ = writeln!(text, "{}: {state}", past.history.name);
@@ -141,13 +144,41 @@ fn page(past: &Past, obstacle: Option<&str>) -> String {
         Some(Err(flaws)) => {
             let _ = writeln!(text, "{}: NOT what was recorded", past.history.name);
             for flaw in flaws {
-                let _ = writeln!(text, "  {}  {}", flaw.commit, visible(&flaw.message));
+                let _ = writeln!(
+                    text,
+                    "  {}  {}  {}",
+                    flaw.kind.name(),
+                    flaw.commit,
+                    visible(&flaw.message)
+                );
                 let _ = writeln!(text, "    → {}", flaw.kind.help());
+            }
+            if let Some(good) = last_good(past) {
+                let _ = writeln!(
+                    text,
+                    "  the last good commit is {good}: once you know what happened, git update-ref {} {good}",
+                    past.history.name
+                );
             }
         }
         None => {}
     }
     text
+}
+
+/// The commit before the first bad one, or the newest one that is known, where the ref was set back from it.
+fn last_good(past: &Past) -> Option<Oid> {
+    let Some(Err(flaws)) = &past.verified else {
+        return None;
+    };
+    let flaw = flaws.first()?;
+    match flaw.kind {
+        Kind::Reset | Kind::Rewritten => flaw.known,
+        _ => {
+            let commit = past.history.git.commit(flaw.commit).ok()?;
+            commit.parents.first().copied()
+        }
+    }
 }
 
 fn json_of(past: &Past, obstacle: Option<&str>) -> Json {
@@ -180,6 +211,7 @@ fn json_of(past: &Past, obstacle: Option<&str>) -> Json {
         "first": verified.map(|verified| verified.first.to_string()),
         "commits": verified.map(|verified| verified.commits),
         "newest": verified.map(|verified| verified.newest),
+        "last_good": last_good(past).map(|commit| commit.to_string()),
         "problem": obstacle,
         "flaws": flaws,
     })

@@ -3,7 +3,7 @@
 use super::tenant::{Done, Seen};
 use crate::finding::{Direction, excerpt};
 use crate::history::change::Difference;
-use crate::hostile_text::visible;
+use crate::hostile_text::{spelled, visible};
 use std::fmt::Write as _;
 
 /// So many lines of changes stand in a commit's message.
@@ -53,7 +53,12 @@ pub(super) fn message(done: &[Done]) -> (String, String) {
     }
     for done in done {
         if let Some(reason) = &done.reason {
-            let _ = writeln!(text, "{} not read: {}", done.name, one_line(reason));
+            let _ = writeln!(
+                text,
+                "{} not read completely: {}",
+                done.name,
+                one_line(reason)
+            );
         }
     }
     (format!("{who}: {what}"), text)
@@ -72,7 +77,12 @@ pub(in crate::cli) fn lines(changes: &[Difference]) -> Vec<String> {
                         .id
                         .as_deref()
                         .map_or_else(String::new, |id| format!(" ({id})"));
-                    format!("{:?}{id} ", excerpt(&named.name))
+                    {
+                        let name = excerpt(&named.name);
+                        let spelled = spelled(&name)
+                            .map_or_else(String::new, |name| format!(" [spelled {name}]"));
+                        format!("{name:?}{spelled}{id} ")
+                    }
                 });
             let direction = match difference.direction {
                 Some(Direction::Widens) => " [widens trust]",

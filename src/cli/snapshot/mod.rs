@@ -5,7 +5,7 @@ mod remote;
 mod shown;
 mod tenant;
 
-pub(super) use message::lines;
+pub(super) use message::{counted, lines};
 
 use message::message;
 use tenant::Done;
@@ -28,8 +28,9 @@ use crate::history::run::{Read, Run};
 use crate::history::{Entry, History, HistoryError, documents, place};
 use crate::parallel::in_parallel;
 use crate::report::Judged;
-use crate::trust::Duty;
+use crate::trust::files::FileError;
 use crate::trust::memory::Tip;
+use crate::trust::{Duty, Refusal, root};
 use clap::Args;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +76,7 @@ pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &C
             help: "connguard history verify shows all that is wrong".to_owned(),
         });
     }
+    root_is_known(&repository, past)?;
     let trust = repository.trust.as_ref().ok();
     let key = history_key::find(
         arguments.key.as_deref(),
@@ -91,6 +93,23 @@ pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &C
     };
     recorder.may_stay_unsigned()?;
     recorder.record()
+}
+
+/// Refuses to record where there is a root that cannot be believed: nobody could tell whose commits these are,
+/// and what others signed would be followed by what nobody did.
+fn root_is_known(repository: &Repository, past: &Past) -> Result<(), Failure> {
+    let Err(refusal) = &repository.trust else {
+        return Ok(());
+    };
+    let missing = matches!(refusal, Refusal::File(FileError::Missing(path)) if path == root::PATH);
+    let recorded = past.holds_a_root().map_err(|error| past::failure(&error))?;
+    if missing && !recorded {
+        return Ok(());
+    }
+    Err(Failure::Refused {
+        message: format!("nothing was recorded: {refusal}"),
+        help: refusal.help(),
+    })
 }
 
 struct Recorder<'r> {
@@ -121,7 +140,10 @@ impl Recorder<'_> {
         if self.key.is_some() {
             return Ok(());
         }
-        let signed = matches!(&self.past.verified, Some(Ok(verified)) if verified.signed);
+        let signed = self
+            .past
+            .is_signed()
+            .map_err(|error| past::failure(&error))?;
         if signed {
             return Err(Failure::Refused {
                 message: "the history is signed, and there is no key to sign this snapshot with: nothing was recorded".to_owned(),

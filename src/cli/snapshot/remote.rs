@@ -1,6 +1,7 @@
 //! The commit to build on, where others record as well.
 
 use super::Recorder;
+use super::message::counted;
 use crate::cli::push::{Remote, RemoteError};
 use crate::cli::{Failure, past};
 use crate::git::Oid;
@@ -26,18 +27,28 @@ impl Recorder<'_> {
             Err(RemoteError::Refused(reason)) => return Ok((local, Some(reason))),
             Err(error) => return Err(self.remote_failure(&error)),
         };
+        if let (None, Some(local)) = (theirs, local) {
+            self.console.note(&format!("the remote has no history yet: the one here, up to {}, is pushed. If it had one before, somebody deleted its ref", short(local)));
+        }
         let Some(theirs) = theirs.filter(|theirs| Some(*theirs) != local) else {
             return Ok((local, None));
         };
-        let leads_to = |from: Oid, to: Oid| {
-            let mut entries = self.history().from(from);
-            entries.any(|entry| entry.is_ok_and(|entry| entry.id == to))
+        // By the commits themselves: whether a run made them is asked after that.
+        let distance = |from: Oid, to: Oid| {
+            let mut next = Some(from);
+            let mut steps = 0_usize;
+            while let Some(id) = next.filter(|id| *id != to) {
+                next = self.history().git.commit(id).ok()?.parents.first().copied();
+                steps += 1;
+            }
+            next.map(|_| steps)
         };
         if let Some(local) = local {
-            if leads_to(local, theirs) {
+            if let Some(more) = distance(local, theirs) {
+                self.console.note(&format!("the remote lacks {}: pushed with this one. If they were there before, somebody set the remote's ref back from {} to {}", counted(more, "commit"), short(local), short(theirs)));
                 return Ok((Some(local), None));
             }
-            if !leads_to(theirs, local) {
+            if distance(theirs, local).is_none() {
                 return Err(Failure::Refused {
                     message: format!(
                         "the history here ({}) and the one at the remote ({}) have parted, and connguard joins or rewrites neither",

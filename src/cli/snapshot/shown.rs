@@ -57,23 +57,43 @@ impl Recorder<'_> {
                     None => ", unsigned".to_owned(),
                 }
             ),
-            None => "nothing new, and recorded a short time ago: no commit was made\n".to_owned(),
+            None if recorded.done.iter().all(|done| done.reason.is_some()) => {
+                "NOTHING WAS READ, and no commit was made\n".to_owned()
+            }
+            None => format!(
+                "nothing new since {}: no commit was made, as the policy's heartbeat asks for none yet\n",
+                recorded.parent.map_or_else(String::new, short)
+            ),
         };
         for done in &recorded.done {
-            let verdict = done.judged.conclusion.verdict.name();
+            let conclusion = &done.judged.conclusion;
+            let verdict = match (conclusion.verdict, done.judged.assessment.obstacles.first()) {
+                // Of a state that was not recorded nothing is said here.
+                _ if done.reason.is_some() => String::new(),
+                (Verdict::NotCompared, Some(reason)) => {
+                    format!("; not-compared: {}", visible(reason))
+                }
+                (verdict, _) => format!("; {}", verdict.name()),
+            };
             let state = match (&done.seen, &done.reason) {
-                (_, Some(reason)) => format!("not read: {}", visible(reason)),
+                (None, Some(reason)) => format!("not recorded: {}", visible(reason)),
+                (Some(_), Some(reason)) => format!("not read completely: {}", visible(reason)),
                 (Some(seen), None) if seen.first => "recorded for the first time".to_owned(),
                 (Some(seen), None) if seen.changes.is_empty() => "nothing new".to_owned(),
                 (Some(seen), None) => counted(seen.changes.len(), "change"),
                 (None, None) => String::new(),
             };
-            let _ = writeln!(text, "  {}: {state}; {verdict}", done.name);
+            let _ = writeln!(text, "  {}: {state}{verdict}", done.name);
             if let Some(seen) = done.seen.as_ref().filter(|seen| !seen.first) {
                 for line in lines(&seen.changes) {
                     let _ = writeln!(text, "    {line}");
                 }
             }
+        }
+        if let (Some(_), Some(remote), None) =
+            (recorded.commit, &self.arguments.push, &recorded.unpushed)
+        {
+            let _ = writeln!(text, "  pushed to {}", visible(remote));
         }
         text
     }

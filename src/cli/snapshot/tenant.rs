@@ -8,7 +8,7 @@ use crate::history::change::{Difference, between};
 use crate::history::folder::{Folder, as_recorded};
 use crate::history::{Entry, HistoryError};
 use crate::report::Judged;
-use crate::snapshot::{Part, SourceKind};
+use crate::snapshot::{Completeness, Part, SourceKind};
 use crate::trust::SignedFile;
 use crate::trust::header::CLOCK_SKEW;
 use jiff::Timestamp;
@@ -133,12 +133,11 @@ impl Recorder<'_> {
             (None, Some(_)) => Vec::new(),
             (None, None) => between(None, snapshot),
         };
-        let reason = (!snapshot.has(Part::InboundConnectors)).then(|| {
-            format!(
-                "its connectors were not read completely: {}",
-                snapshot.completeness(Part::InboundConnectors).words()
-            )
-        });
+        let reason = match snapshot.completeness(Part::InboundConnectors) {
+            Completeness::Complete | Completeness::Assumed => None,
+            Completeness::NotRead => Some("its connectors were not asked for".to_owned()),
+            Completeness::Failed(reason) => Some(reason.clone()),
+        };
         let seen = Seen {
             changes,
             first: before.is_none(),

@@ -23,6 +23,9 @@ pub(in crate::cli) struct RotateArgs {
     /// Somebody who joins, or a further key of somebody who holds roles; may be repeated
     #[arg(long, value_name = "NAME=FILE.pub", value_parser = parse_person)]
     add: Vec<(String, PathBuf)>,
+    /// Somebody who signs snapshots from now on and nothing else, best the scheduled job, with a key that is new; may be repeated
+    #[arg(long, value_name = "NAME[=FILE.pub]", value_parser = parse_job)]
+    history: Vec<(String, Option<PathBuf>)>,
     /// Somebody whose key was lost to others: what it signed has to be signed again; may be repeated
     #[arg(long, value_name = "NAME")]
     remove: Vec<String>,
@@ -53,6 +56,16 @@ pub(super) fn rotate(common: &Common, arguments: &RotateArgs, console: &Console)
     let trust = repository.verified_root()?;
     let rotation = Rotation {
         add: arguments.add.iter().map(person).collect::<Result<_, _>>()?,
+        history: arguments
+            .history
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect(),
+        history_keys: arguments
+            .history
+            .iter()
+            .filter_map(|(name, file)| Some(person(&(name.clone(), file.clone()?))))
+            .collect::<Result<_, _>>()?,
         remove: arguments.remove.clone(),
         retire: arguments.retire.clone(),
         threshold: arguments.threshold,
@@ -130,6 +143,15 @@ pub(super) fn rotate(common: &Common, arguments: &RotateArgs, console: &Console)
         return Ok(0);
     }
     sign_root(&repository, &arguments.sign, now, console)
+}
+
+/// `NAME`, or `NAME=FILE.pub`
+fn parse_job(text: &str) -> Result<(String, Option<PathBuf>), String> {
+    if text.contains('=') {
+        parse_person(text).map(|(name, file)| (name, Some(file)))
+    } else {
+        Ok((text.to_owned(), None))
+    }
 }
 
 /// Names that the root does not know cannot leave it.

@@ -11,6 +11,8 @@ pub struct Flaw {
     pub commit: Oid,
     /// What is wrong, in words.
     pub message: String,
+    /// A commit that was known and is not there any more.
+    pub known: Option<Oid>,
 }
 
 /// The kinds of flaws.
@@ -46,6 +48,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The word used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Rewritten => "rewritten",
+            Self::Amended => "amended",
+            Self::Dropped => "dropped",
+            Self::Reordered => "reordered",
+            Self::Unsigned => "unsigned",
+            Self::Stranger => "stranger",
+            Self::Merged => "merged",
+            Self::Foreign => "foreign",
+            Self::Time => "time",
+            Self::Tree => "tree",
+            Self::Root => "root",
+            Self::Damaged => "damaged",
+        }
+    }
+
     /// How to go on.
     pub const fn help(self) -> &'static str {
         match self {
@@ -68,5 +89,6 @@ pub(super) fn flaw(kind: Kind, commit: Oid, message: String) -> Flaw {
         kind,
         commit,
         message,
+        known: None,
     }
 }

@@ -53,7 +53,10 @@ impl Verifier<'_> {
             .next()
             .filter(|_| line.flaws.is_empty())
         {
-            let found = self.lost(history, *lost, tip, &line.commits);
+            let found = Flaw {
+                known: Some(*lost),
+                ..self.lost(history, *lost, tip, &line.commits)
+            };
             line.flaws.push(found);
         }
         Ok(line)

@@ -43,9 +43,7 @@ impl Verifier<'_> {
             Some(check) => check.signed,
             None => {
                 let commit = history.git.commit(tip)?;
-                let root = self.root_of(history, commit.tree)?;
-                self.signature(history, tip, &commit, root.as_deref())
-                    .is_ok_and(|(_, _, signer)| signer.is_some())
+                self.is_signed(history, tip, &commit)
             }
         };
         Ok(Verified {

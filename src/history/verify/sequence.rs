@@ -22,11 +22,13 @@ impl Verifier<'_> {
         let mut newest: Option<Timestamp> = None;
         let mut root = 0;
         let mut signing = false;
-        let before = commits.first().and_then(|(_, first)| first.parents.first());
-        if let Some(entry) = before.and_then(|before| history.entry(*before).ok()) {
+        let before = commits
+            .first()
+            .and_then(|(_, first)| first.parents.first().copied());
+        if let Some(entry) = before.and_then(|before| history.entry(before).ok()) {
             newest = Some(entry.run.taken_at);
             root = self.recorded_root(history, &entry.commit);
-            signing = entry.commit.signature.is_some() && self.expected.trust.is_some();
+            signing = self.is_signed(history, entry.id, &entry.commit);
         }
         let mut flaws = Vec::new();
         for ((id, commit), check) in commits.iter().zip(checks) {
@@ -60,6 +62,13 @@ impl Verifier<'_> {
         }
         flaws.truncate(10);
         flaws
+    }
+
+    /// Whether somebody who may signed a commit that was verified before.
+    pub(super) fn is_signed(&self, history: &History, id: Oid, commit: &Commit) -> bool {
+        let root = self.root_of(history, commit.tree).ok().flatten();
+        let signature = self.signature(history, id, commit, root.as_deref());
+        signature.is_ok_and(|(_, _, signer)| signer.is_some())
     }
 
     fn recorded_root(&self, history: &History, commit: &Commit) -> u64 {
