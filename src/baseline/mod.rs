@@ -37,6 +37,8 @@ pub struct Baseline {
     pub rollback: Rollback,
     /// The document's content.
     pub approved: Approved,
+    /// The bytes and signatures that were verified.
+    file: SignedFile,
 }
 
 /// The content of a baseline.
@@ -199,6 +201,7 @@ impl Baseline {
             approval,
             rollback,
             approved,
+            file,
         })
     }
 
@@ -235,12 +238,18 @@ impl Baseline {
             },
             rollback: Rollback::NotChecked,
             approved,
+            file,
         })
     }
 
     /// Who signed it.
     pub fn signers(&self) -> &[Signer] {
         &self.approval.signers
+    }
+
+    /// The bytes and signatures that were verified: what a history keeps.
+    pub const fn file(&self) -> &SignedFile {
+        &self.file
     }
 
     /// Who approved it, how many had to, and by which way.

@@ -9,7 +9,6 @@ use crate::history::folder::{Folder, as_recorded};
 use crate::history::{Entry, HistoryError};
 use crate::report::Judged;
 use crate::snapshot::{Completeness, Part, SourceKind};
-use crate::trust::SignedFile;
 use crate::trust::header::CLOCK_SKEW;
 use jiff::Timestamp;
 
@@ -104,15 +103,11 @@ impl Recorder<'_> {
             ));
         }
         let baseline = match &looked.baseline {
-            Some(Ok(baseline)) => {
-                let file = SignedFile::load(&self.repository.folder, &baseline.path);
-                // What was verified, and nothing that took its place meanwhile.
-                file.ok().filter(|file| file.digest() == baseline.digest)
-            }
+            Some(Ok(baseline)) => Some(baseline.file()),
             _ => None,
         };
         let folder = history
-            .tenant_folder(before, snapshot, baseline.as_ref())
+            .tenant_folder(before, snapshot, baseline)
             .map_err(words)?;
         let earlier = match before.filter(|before| *before != folder.id) {
             Some(before) => {
