@@ -125,7 +125,7 @@ fn record(states: &[State]) -> (TempDir, History, Vec<Oid>) {
 }
 
 fn states() -> impl Strategy<Value = Vec<State>> {
-    let connector = prop::array::uniform4(0u8..3);
+    let connector = (0u8..3, 0u8..3, 0u8..3, 0u8..2).prop_map(|(a, b, c, d)| [a, b, c, d]);
     let state = prop::collection::btree_map(0u8..3, connector, 0..3);
     prop::collection::vec(state, 1..12)
 }

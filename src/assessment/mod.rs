@@ -39,8 +39,10 @@ pub struct Case<'a> {
     pub policy: Option<&'a Policy>,
     /// The rules: the policy's, else the compiled-in ones.
     pub rules: &'a Rules,
-    /// Whether the snapshot's source was named on the command line.
+    /// Whether the file that the snapshot was read from was named on the command line.
     pub by_operator: bool,
+    /// The kind of source that the snapshot was read from at first: a history remembers that.
+    pub read_from: SourceKind,
     /// Whether approvals exist that could not be verified: then a choice may well be an approved one.
     pub unverified_approvals: bool,
     /// The mildest severity that fails the run.
@@ -338,9 +340,19 @@ impl Judge<'_> {
                 "the policy does not list the tenant {:?}",
                 case.tenant
             )),
-            Some(kinds) if !case.by_operator && !kinds.contains(&case.snapshot.source) => {
+            Some(kinds) if !case.by_operator && !kinds.contains(&case.read_from) => {
                 let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-                self.obstacle(format!("the policy lets verdicts on {:?} rest on {} only, and connguard.yaml names an {}", case.tenant, kinds.join(" or "), case.snapshot.source.name()));
+                let read = if case.snapshot.source == SourceKind::History {
+                    "it was recorded from"
+                } else {
+                    "connguard.yaml names"
+                };
+                self.obstacle(format!(
+                    "the policy lets verdicts on {:?} rest on {} only, and {read} an {}",
+                    case.tenant,
+                    kinds.join(" or "),
+                    case.read_from.name()
+                ));
             }
             Some(_) => {}
         }

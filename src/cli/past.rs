@@ -6,7 +6,7 @@ use crate::git::{Git, GitError, Oid};
 use crate::history::verify::{Expected, Flaw, Verified, verify};
 use crate::history::{History, HistoryError, REF, REFS, place, short};
 use crate::trust::header::CLOCK_SKEW;
-use crate::trust::memory::Tip;
+use crate::trust::memory::{Advance, Tip};
 use crate::trust::{Memory, Trust};
 use jiff::Timestamp;
 use std::path::Path;
@@ -22,6 +22,10 @@ pub(crate) struct Past {
     pub tip: Option<Oid>,
     /// What its commits show, or what is wrong with them; `None` where there is nothing to verify.
     pub verified: Option<Result<Verified, Vec<Flaw>>>,
+    /// The newest commit that an earlier run verified.
+    known: Option<Tip>,
+    /// Whether this history is to be taken in the place of any other.
+    anew: bool,
 }
 
 impl Past {
@@ -86,6 +90,8 @@ impl Past {
                     history,
                     tip,
                     verified: None,
+                    known: None,
+                    anew: false,
                 }),
                 Some(known) => Err(Failure::Refused {
                     message: format!(
@@ -100,7 +106,10 @@ impl Past {
         let expected = Expected {
             trust,
             pinned,
-            remembered: remembered.and_then(|tip| Oid::from_str(&tip.commit).ok()),
+            remembered: remembered
+                .as_ref()
+                .and_then(|tip| Oid::from_str(&tip.commit).ok()),
+            remembered_at: remembered.as_ref().map(|tip| tip.taken_at),
             whole,
             now: arguments.now(),
         };
@@ -110,6 +119,8 @@ impl Past {
             history,
             tip,
             verified: Some(verified),
+            known: remembered,
+            anew: false,
         })
     }
 
@@ -155,12 +166,29 @@ impl Past {
     }
 
     /// The newest commit that memory is to keep; none where something is wrong.
-    pub fn remembered(&self) -> Option<Tip> {
+    pub fn remembered(&self) -> Option<Advance> {
         let verified = self.verified.as_ref()?.as_ref().ok()?;
-        Some(Tip {
-            commit: verified.tip.to_string(),
-            taken_at: verified.newest,
-        })
+        Some(self.advance(verified.tip, verified.newest))
+    }
+
+    /// What memory is to keep once a commit is the newest.
+    pub fn advance(&self, commit: Oid, taken_at: Timestamp) -> Advance {
+        let known = self.known.as_ref();
+        Advance {
+            from: known.map(|tip| tip.commit.clone()),
+            to: Tip {
+                commit: commit.to_string(),
+                // The newest time, whichever run it is of: clocks of machines differ.
+                taken_at: known.map_or(taken_at, |tip| tip.taken_at.max(taken_at)),
+            },
+            anew: self.anew,
+        }
+    }
+
+    /// Takes the history in the place of any other that memory knows.
+    pub fn anew(mut self) -> Self {
+        self.anew = true;
+        self
     }
 }
 

@@ -237,9 +237,41 @@ fn open_past(
     known: (Option<&Trust>, &str),
     memory: &mut Memory,
 ) -> Result<Option<Past>, Failure> {
-    match Past::find(folder, &config.history)? {
+    // What a pin or an earlier run knows of a history is not to be shaken off by making it unreadable.
+    let (trust, name) = known;
+    let remembered = trust
+        .and_then(|trust| memory.lineage(trust.known_by()))
+        .and_then(|lineage| lineage.history(name))
+        .map(|tip| tip.commit.clone());
+    let pinned = arguments.history_pin()?.map(|pin| pin.to_string());
+    let wanted = pinned.or(remembered);
+    let gone = |reason: String, help: String| Failure::Refused {
+        message: match &wanted {
+            Some(commit) => format!(
+                "the history, of which the commit {commit} is known, cannot be read: {reason}"
+            ),
+            None => format!("the history that connguard.yaml names cannot be read: {reason}"),
+        },
+        help,
+    };
+    let found = match Past::find(folder, &config.history) {
+        Err(Failure::Run { message, help })
+            if wanted.is_some() || config.history.repository.is_some() =>
+        {
+            return Err(gone(message, help));
+        }
+        found => found?,
+    };
+    match found {
+        None if wanted.is_some() => Err(gone(
+            "the audit repository is in no git repository".to_owned(),
+            "restore the repository's .git, or name the history in connguard.yaml".to_owned(),
+        )),
         None => Ok(None),
-        Some(history) => Past::open(history, arguments, known, memory, false).map(Some),
+        Some(history) => match Past::open(history, arguments, known, memory, false) {
+            Err(Failure::Run { message, help }) if wanted.is_some() => Err(gone(message, help)),
+            opened => opened.map(Some),
+        },
     }
 }
 

@@ -7,33 +7,27 @@
 use git2::{Config, ConfigLevel};
 
 /// Sections none of whose keys run anything or lead elsewhere.
-const SECTIONS: [&str; 22] = [
+const SECTIONS: [&str; 16] = [
     "advice",
     "author",
     "branch",
     "color",
     "committer",
     "extensions",
-    "feature",
-    "fetch",
     "gc",
-    "http",
     "index",
     "init",
-    "lfs",
-    "log",
     "maintenance",
     "pack",
-    "pull",
     "push",
     "receive",
     "repack",
-    "transfer",
+    "safe",
     "user",
 ];
 
 /// Keys of other sections that are let pass.
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 40] = [
     "core.abbrev",
     "core.autocrlf",
     "core.bare",
@@ -68,7 +62,16 @@ const KEYS: [&str; 34] = [
     "core.untrackedcache",
     "credential.username",
     "credential.usehttppath",
+    "fetch.fsckobjects",
+    "fetch.parallel",
+    "fetch.prune",
+    "fetch.prunetags",
+    "transfer.fsckobjects",
+    "transfer.unpacklimit",
 ];
+
+/// Keys of a server that are let pass: none of them names another one, or asks less of it.
+const OF_SERVERS: [&str; 4] = ["extraheader", "lowspeedlimit", "lowspeedtime", "postbuffer"];
 
 /// Keys of a remote that are let pass.
 const OF_REMOTES: [&str; 9] = [
@@ -106,14 +109,14 @@ fn is_harmless(name: &str, value: &str) -> bool {
     let (section, rest) = lower.split_once('.').unwrap_or((&lower, ""));
     let key = rest.rsplit('.').next().unwrap_or_default();
     match section {
-        // What is included is looked at itself; of conditions, only those that are looked at here, too.
+        // What is included is looked at itself; of conditions, only those on which git and the library agree.
         "include" => true,
-        "includeif" => rest.starts_with("gitdir") || rest.starts_with("onbranch"),
+        "includeif" => rest.starts_with("gitdir"),
         "remote" => match key {
             "url" | "pushurl" => is_plain_address(value),
             _ => OF_REMOTES.contains(&key),
         },
-        "http" => !matches!(key, "proxy" | "sslcert" | "sslkey" | "cookiefile"),
+        "http" => OF_SERVERS.contains(&key),
         _ => SECTIONS.contains(&section) || KEYS.contains(&lower.as_str()),
     }
 }
@@ -154,6 +157,10 @@ mod tests {
             ),
             ("http.proxy", "http://evil.example", false),
             ("includeif.gitdir:/x/.path", "/y", true),
+            ("includeif.onbranch:main.path", "/y", false),
+            ("http.sslVerify", "false", false),
+            ("http.curloptResolve", "x", false),
+            ("fetch.bundleURI", "http://evil.example", false),
             ("includeif.hasconfig:remote.*.url:x.path", "/y", false),
             ("filter.x.clean", "x", false),
             ("gpg.program", "x", false),

@@ -146,6 +146,11 @@ impl Git {
     /// The repository around a folder; `None` where there is none.
     pub fn around(folder: &Path) -> Result<Option<Self>, GitError> {
         match Repository::discover(folder) {
+            // One without files around it was laid there by whoever made the folder.
+            Ok(repository) if repository.is_bare() => Err(GitError::Kind {
+                path: repository.path().display().to_string(),
+                reason: "it is a bare repository, inside which no audit repository lies".to_owned(),
+            }),
             Ok(repository) => Ok(Some(Self::opened(repository))),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(translate(folder, error)),
@@ -201,8 +206,13 @@ impl Git {
 
     /// The commit that a ref names; `None` where there is no such ref.
     pub fn tip(&self, name: &str) -> Result<Option<Oid>, GitError> {
-        match self.with(|repository| repository.refname_to_id(name)) {
-            Ok(id) => Ok(Some(id)),
+        let target = |repository: &Repository| Ok(repository.find_reference(name)?.target());
+        match self.with(target) {
+            Ok(Some(id)) => Ok(Some(id)),
+            Ok(None) => Err(GitError::Kind {
+                path: self.path.display().to_string(),
+                reason: format!("{name} is a symbolic ref"),
+            }),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(self.error(error)),
         }
@@ -236,6 +246,23 @@ impl Git {
     pub fn remove_ref(&self, name: &str) -> Result<(), GitError> {
         self.with(|repository| repository.find_reference(name)?.delete())
             .map_err(|error| self.error(error))
+    }
+
+    /// The address to which a remote of the repository's configuration is pushed; `None` where there is no such remote.
+    pub fn remote_url(&self, name: &str) -> Result<Option<String>, GitError> {
+        let url = self.with(|repository| match repository.find_remote(name) {
+            Ok(remote) => Ok(remote
+                .pushurl()
+                .ok()
+                .flatten()
+                .or(remote.url().ok())
+                .map(str::to_owned)),
+            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        });
+        url.map_err(|error| self.error(error))
     }
 
     /// Every commit that is stored, whether a ref leads to it or not.

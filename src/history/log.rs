@@ -247,7 +247,8 @@ impl History {
             } else {
                 format!("{path}/{name}")
             };
-            if entry.mode == FOLDER {
+            // Deeper than any document: shown as one thing.
+            if entry.mode == FOLDER && inside.matches('/').count() < 8 {
                 let was = was.filter(|was| was.mode == FOLDER).map(|was| was.id);
                 self.files((was, Some(entry.id)), &inside, commit, found)?;
             } else if !name.ends_with(".sig") {

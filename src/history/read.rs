@@ -16,6 +16,17 @@ pub struct State {
     pub source: SourceKind,
 }
 
+/// What the history knows of a tenant at a run.
+#[derive(Debug)]
+pub struct Recorded {
+    /// What was seen, and when.
+    pub snapshot: Snapshot,
+    /// The kind of source that it was read from at first.
+    pub source: SourceKind,
+    /// The newest run by then that read it completely: on its word the time rests.
+    pub read: Entry,
+}
+
 impl History {
     /// The tenants that a tree holds, with their folders.
     pub fn tenants(&self, tree: Oid) -> Result<BTreeMap<String, Oid>, HistoryError> {
@@ -47,13 +58,20 @@ impl History {
     /// `None` where it never was.
     ///
     /// What an incomplete read changed since is newer and not whole: it is there, and says so.
-    pub fn recorded(&self, entry: &Entry, tenant: &str) -> Result<Option<Snapshot>, HistoryError> {
+    pub fn recorded(&self, entry: &Entry, tenant: &str) -> Result<Option<Recorded>, HistoryError> {
         let Some(read) = self.newest_read(entry.id, tenant)? else {
             return Ok(None);
         };
-        Ok(self.state(entry, tenant)?.map(|state| Snapshot {
-            taken_at: Some(read.run.time_of(tenant)),
-            ..state.snapshot
+        let Some(state) = self.state(entry, tenant)? else {
+            return Ok(None);
+        };
+        Ok(Some(Recorded {
+            snapshot: Snapshot {
+                taken_at: Some(read.run.time_of(tenant)),
+                ..state.snapshot
+            },
+            source: state.source,
+            read,
         }))
     }
 

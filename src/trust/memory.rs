@@ -73,6 +73,17 @@ pub struct Tip {
     pub taken_at: Timestamp,
 }
 
+/// How the newest verified commit of a history changed in a run.
+#[derive(Clone, Debug)]
+pub struct Advance {
+    /// The commit that memory held when the run began.
+    pub from: Option<String>,
+    /// The newest one now.
+    pub to: Tip,
+    /// Whether the operator wants this history in the place of any other.
+    pub anew: bool,
+}
+
 /// A signed document, as memory knows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
@@ -215,10 +226,14 @@ impl Memory {
         if !run.repository.is_empty() {
             lineage.repositories.insert(run.repository.clone());
         }
-        if let Some(tip) = &run.history {
-            lineage
-                .histories
-                .insert(run.repository.clone(), tip.clone());
+        if let Some(advance) = &run.history {
+            let known = lineage.histories.get(&run.repository);
+            let as_it_was = known.map(|tip| &tip.commit) == advance.from.as_ref();
+            // A slower run knows less than what another one noted meanwhile.
+            if as_it_was || known.is_none() || advance.anew {
+                let tip = advance.to.clone();
+                lineage.histories.insert(run.repository.clone(), tip);
+            }
         }
         for (version, digest) in &run.roots {
             lineage.roots.entry(*version).or_insert(Seen {
@@ -446,5 +461,5 @@ pub struct Sightings {
     /// Documents with version and digest.
     pub documents: Vec<(Key, u64, Digest)>,
     /// The newest commit of its history.
-    pub history: Option<Tip>,
+    pub history: Option<Advance>,
 }

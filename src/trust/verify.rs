@@ -63,6 +63,8 @@ pub struct Trust {
     known_by: Vec<Digest>,
     floor: Option<Floor>,
     remembers: bool,
+    /// Whether the oldest root that is known gave the history role to anybody.
+    history_from_the_beginning: bool,
     past: Option<Lineage>,
     rollback: Rollback,
     manifest: Result<Option<Manifest>, Refusal>,
@@ -102,6 +104,13 @@ impl Trust {
             None => Rollback::NotChecked,
         };
         let remembers = known.memory.is_some();
+        let oldest = digests.first().filter(|first| **first != keyring.digest);
+        let oldest = oldest.and_then(|_| {
+            let (version, _) = earlier.iter().chain(&chain).next()?;
+            Keyring::load(documents, &chain::folder_of(*version)).ok()
+        });
+        let oldest = oldest.as_ref().unwrap_or(&keyring);
+        let history_from_the_beginning = oldest.root.grant(Duty::History).is_some();
         let manifest = Manifest::open(documents, &keyring, now);
         Ok(Self {
             keyring,
@@ -109,6 +118,7 @@ impl Trust {
             known_by: digests,
             floor,
             remembers,
+            history_from_the_beginning,
             past,
             rollback,
             manifest,
@@ -149,6 +159,11 @@ impl Trust {
     /// The root that was trusted before anything was read, if there was one.
     pub const fn floor(&self) -> Option<Floor> {
         self.floor
+    }
+
+    /// Whether there never was a time, as far as roots are known, at which nobody held the history role.
+    pub const fn history_from_the_beginning(&self) -> bool {
+        self.history_from_the_beginning
     }
 
     /// What memory says of the root.

@@ -300,6 +300,21 @@ fn a_verdict_rests_on_what_was_signed_and_is_fresh() {
 }
 
 #[test]
+fn a_history_is_worth_what_it_was_read_from() {
+    let repo = Repo::with_git();
+    repo.repolicy(
+        "contoso: { sources: [export] }",
+        "contoso: { sources: [exchange, history] }",
+    );
+    repo.check("contoso")
+        .expect(3, &["connguard.yaml names an export"]);
+    repo.snapshot("2026-11-21T11:00:00Z", &["--tenant", "contoso"])
+        .expect(0, &[]);
+    // Recorded and signed, and still an export that whoever edits connguard.yaml may have made.
+    check_history(&repo, "history", NOW).expect(3, &["it was recorded from an export"]);
+}
+
+#[test]
 fn nothing_rests_on_an_unsigned_snapshot() {
     let repo = Repo::with_git();
     let pin = repo.pin();

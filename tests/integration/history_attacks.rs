@@ -290,7 +290,7 @@ fn forged(repo: &Repo, change: impl FnOnce(String) -> String) -> String {
 #[test]
 fn what_no_run_would_have_written() {
     type Change = fn(&Repo, String) -> String;
-    let cases: [(&str, &str, Change); 7] = [
+    let cases: [(&str, &str, Change); 8] = [
         ("time", "a run before it at", |_, bytes| {
             bytes.replace(
                 "Taken-At: 2026-11-21T05:01:00Z",
@@ -299,6 +299,12 @@ fn what_no_run_would_have_written() {
         }),
         ("time", "and was committed at", |_, bytes| {
             bytes.replace("Taken-At: 2026-11-21T05", "Taken-At: 2026-11-21T07")
+        }),
+        ("time", "which is later than it was read", |_, bytes| {
+            bytes.replace(
+                "Source: export",
+                "Exported-At: 2040-01-01T00:00:00Z contoso\nSource: export",
+            )
         }),
         ("foreign", "no trailer Read", |_, bytes| {
             bytes.replace("Read: contoso, fabrikam\n", "")
@@ -439,4 +445,34 @@ fn nothing_is_recorded_under_a_root_that_cannot_be_believed() {
     fs::remove_dir_all(repo.path("trust")).unwrap();
     run(&["--key", &key]).expect(3, &["nothing was recorded", "trust/root.yaml is missing"]);
     assert_eq!(repo.tip(), tip);
+}
+
+#[test]
+fn what_nobody_signed_is_not_made_good_by_what_follows() {
+    // Before the first signed run somebody puts a commit of his own there, without the root that says who signs.
+    let repo = Repo::with_git();
+    repo.snapshot("2026-11-21T10:00:00Z", &[]).expect(0, &[]);
+    let bytes = with_tree(&repo, &unsigned(&content(&repo, &repo.tip())), |tree| {
+        tree.git(&["rm", "-q", "--cached", "-r", "_documents"]);
+    });
+    let forged = store(&repo, &bytes);
+    set(&repo, &forged);
+    repo.write("exports/contoso.json", "{");
+    repo.snapshot("2026-11-21T11:00:00Z", &[])
+        .expect(3, &["nothing was recorded", "it is unsigned"]);
+    assert_eq!(found(&repo, &[]).0, "unsigned");
+}
+
+#[test]
+fn a_tree_without_end() {
+    let repo = recorded();
+    forged(&repo, |bytes| {
+        with_tree(&repo, &bytes, |tree| {
+            let deep = "d/".repeat(400);
+            tree.put(&format!("_documents/{deep}file"), "x");
+        })
+    });
+    let (kind, _, message) = found(&repo, &[]);
+    assert_eq!(kind, "tree", "{message}");
+    repo.history(&["log"]).expect(0, &[]);
 }

@@ -255,7 +255,7 @@ fn another_repository_may_hold_the_history_and_brings_nothing_else() {
         .expect(3, &["lies inside the audit repository"]);
     configure("../nothing-there.git", good);
     repo.run(&["snapshot"])
-        .expect(1, &["is no git repository", "git init --bare"]);
+        .expect(3, &["is no git repository", "git init --bare"]);
     configure("https://git.example/x", good);
     repo.run(&["snapshot"]).expect(
         1,
@@ -475,4 +475,151 @@ fn what_somebody_did_to_the_remote_is_said() {
             "no run of connguard made it",
         ],
     );
+}
+
+#[test]
+fn what_a_repository_brings_is_not_run_by_pushing() {
+    // A folder of the work tree that is called like a remote, with a hook of its own.
+    let repo = Repo::with_git();
+    repo.git(&["init", "-q", "--bare", "origin"]);
+    repo.write(
+        "origin/hooks/pre-receive",
+        "#!/bin/sh\ntouch \"$OLDPWD/../pwned\" ../pwned pwned\n",
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let hook = repo.path("origin/hooks/pre-receive");
+        fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let wrote = |repo: &Repo| repo.path("pwned").exists() || repo.path("origin/pwned").exists();
+    pushed(&repo, 1, &["has no remote \"origin\""]);
+    repo.git(&["remote", "add", "origin", "./origin"]);
+    pushed(&repo, 1, &["lies inside the repository"]);
+    assert!(!wrote(&repo));
+    // A configuration that git and the library may read differently.
+    let repo = Repo::with_git();
+    repo.git(&["remote", "add", "origin", "ssh://git.example/x"]);
+    repo.git(&["config", "includeIf.onbranch:main.path", "evil"]);
+    pushed(&repo, 3, &["sets includeif.onbranch:main.path"]);
+    // A remote whose hooks run elsewhere on this machine sees none of our secrets.
+    let (remote, one, _) = clones();
+    remote.write("hooks/pre-receive", "#!/bin/sh\nenv >seen\n");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let hook = remote.path("hooks/pre-receive");
+        fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let key = fs::read_to_string(key("ci")).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_connguard"))
+        .args(["snapshot", "--push", "origin", "--root", &one.pin()])
+        .current_dir(one.path(""))
+        .env("CONNGUARD_HISTORY_KEY", key)
+        .env("CONNGUARD_STATE", one.path("state.json"))
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    assert!(!remote.read("seen").contains("CONNGUARD_"));
+}
+
+#[test]
+fn a_remote_that_refuses_loses_no_observation() {
+    let (remote, one, _) = clones();
+    pushed(&one, 0, &[]);
+    remote.write("hooks/pre-receive", "#!/bin/sh\nexit 1\n");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let hook = remote.path("hooks/pre-receive");
+        fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for _ in 0..3 {
+        pushed(&one, 3, &["recorded here and not pushed"]);
+    }
+    assert_eq!((count(&one), count(&remote)), (4, 1));
+    fs::remove_file(remote.path("hooks/pre-receive")).unwrap();
+    pushed(&one, 0, &["the remote lacks 3 commits"]);
+    assert_eq!(count(&remote), 5);
+}
+
+#[test]
+fn a_history_that_is_known_cannot_be_made_unreadable() {
+    type Break = fn(&Repo);
+    let breaks: [Break; 4] = [
+        |repo| fs::rename(repo.path(".git"), repo.path("away")).unwrap(),
+        |repo| {
+            let config = repo.read("connguard.yaml") + "history: { repository: ../nonexistent }\n";
+            repo.write("connguard.yaml", config);
+        },
+        |repo| {
+            let history = "refs/heads/connguard/history";
+            repo.git(&["symbolic-ref", history, "refs/heads/connguard/other"]);
+        },
+        |repo| {
+            repo.git(&["config", "core.repositoryformatversion", "1"]);
+            repo.git(&["config", "extensions.foo", "1"]);
+        },
+    ];
+    for break_it in breaks {
+        let repo = Repo::with_git();
+        repo.snapshot("2026-11-21T01:00:00Z", &[]).expect(0, &[]);
+        let tip = repo.tip();
+        let check = ["--tenant", "contoso", "--history-pin", &tip];
+        repo.check_with(&check).expect(0, &[]);
+        break_it(&repo);
+        repo.check_with(&check).expect(3, &["cannot be read"]);
+    }
+}
+
+#[test]
+fn clocks_that_differ_a_little_wedge_nothing() {
+    let repo = Repo::with_git();
+    repo.snapshot("2026-11-21T12:00:00Z", &[]).expect(0, &[]);
+    repo.snapshot("2026-11-21T11:58:00Z", &[]).expect(0, &[]);
+    repo.snapshot("2026-11-21T11:54:00Z", &[])
+        .expect(3, &["the clock was set back"]);
+    repo.history(&["verify"]).expect(0, &["2 commits verified"]);
+    // What a run was told of the time says nothing about this machine's clock.
+    let state = ["--state", "state.json"];
+    repo.history(&["verify", "--state", "state.json"])
+        .expect(0, &[]);
+    assert!(
+        !repo.read("state.json").contains("\"clock\": \"2026-11-21"),
+        "{}",
+        repo.read("state.json")
+    );
+    let _ = state;
+}
+
+#[test]
+fn connectors_that_nothing_tells_apart_are_not_read_completely() {
+    let repo = Repo::with_git();
+    repo.export("contoso", |export| {
+        let mut twin = export["inbound_connectors"][0].clone();
+        for key in ["ExchangeObjectId", "Guid"] {
+            twin[key] = serde_json::Value::Null;
+        }
+        twin["Name"] = json!("Twin");
+        let list = export["inbound_connectors"].as_array_mut().unwrap();
+        list.push(twin.clone());
+        twin["SenderIPAddresses"] = json!(["192.0.2.66"]);
+        list.push(twin);
+    });
+    repo.snapshot(NOW, &["--tenant", "contoso"]).expect(
+        3,
+        &["not read completely: two connectors have no id and the name \"Twin\""],
+    );
+    // Nor does a value that nests deeper than any file is read again stop the record.
+    let repo = Repo::with_git();
+    repo.export("contoso", |export| {
+        let deep = (0..120).fold(json!(1), |inner, _| json!([inner]));
+        export["inbound_connectors"][0]["Deep"] = deep;
+    });
+    repo.snapshot(NOW, &["--tenant", "contoso"]).expect(0, &[]);
+    repo.history(&["verify"]).expect(0, &[]);
 }

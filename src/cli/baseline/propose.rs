@@ -229,8 +229,8 @@ impl Work<'_> {
             let entry = past.history.entry_named(revision.unwrap_or("tip"))?;
             past.history.recorded(&entry, self.tenant)
         };
-        let snapshot = read().map_err(|error| failure(&error))?;
-        snapshot.ok_or_else(|| {
+        let recorded = read().map_err(|error| failure(&error))?;
+        recorded.map(|recorded| recorded.snapshot).ok_or_else(|| {
             Failure::run(
                 format!(
                     "no run of the history read {:?} completely by then",

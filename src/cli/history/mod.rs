@@ -115,7 +115,7 @@ impl PlaceArgs {
     fn open_alone(&self, path: &Path, state: Option<State>) -> Result<Reading, Failure> {
         let git = Git::at(path).map_err(|error| past::failure(&error.into()))?;
         let history = History::new(git, self.name.clone().unwrap_or_else(|| REF.to_owned()));
-        let name = name_of(path);
+        let name = format!("{} {}", name_of(path), history.name);
         let tip = history
             .needed_tip()
             .map_err(|error| past::failure(&error))?;

@@ -65,6 +65,7 @@ pub(super) fn verify(common: &Common, arguments: &VerifyArgs, console: &Console)
         &mut memory,
         arguments.full || few,
     )?;
+    let past = if arguments.anew { past.anew() } else { past };
     past.history.needed_tip().map_err(super::failed)?;
     let obstacle = past.obstacle(arguments.place.trust.now());
     match arguments.format {

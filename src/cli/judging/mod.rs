@@ -17,9 +17,9 @@ use crate::finding::Severity;
 use crate::history::{Entry, History, short};
 use crate::policy::Rules;
 use crate::report::Judged;
-use crate::snapshot::{Organization, Snapshot};
+use crate::snapshot::{Organization, Snapshot, SourceKind};
 use crate::trust::Key;
-use crate::trust::memory::Tip;
+use crate::trust::memory::Advance;
 use crate::verdict;
 use earlier::Earlier;
 use jiff::Timestamp;
@@ -54,6 +54,8 @@ pub(in crate::cli) struct Looked {
 pub(in crate::cli) struct Observed {
     pub snapshot: Snapshot,
     pub problems: Problems,
+    /// The kind of source that they were read from at first, whatever remembers them now.
+    pub source: SourceKind,
 }
 
 impl<'r> Judging<'r> {
@@ -263,7 +265,8 @@ impl<'r> Judging<'r> {
             baseline,
             policy: self.repository.and_then(Repository::verified_policy),
             rules: self.rules,
-            by_operator: self.selection.from.is_some(),
+            by_operator: self.selection.path().is_some(),
+            read_from: observed.source,
             unverified_approvals: self.repository.is_some() && baseline.is_none(),
             fail_on: self.fail_on,
             past: &past,
@@ -321,6 +324,7 @@ impl<'r> Judging<'r> {
             };
             let export = read.map_err(|problems| self.shown(&problems))?;
             Observed {
+                source: export.snapshot.source,
                 snapshot: export.snapshot,
                 problems: export.problems,
             }
@@ -356,16 +360,27 @@ impl<'r> Judging<'r> {
         let (Some(history), Some(Ok(entry))) = (self.history(), &self.revision) else {
             return Ok(None);
         };
-        let snapshot = history.recorded(entry, tenant).map_err(|error| {
+        let failed = |message: String, help: String| {
             vec![assessment::Failure {
                 source: format!("history {}", short(entry.id)),
-                message: error.to_string(),
-                help: error.help(),
+                message,
+                help,
             }]
-        })?;
-        Ok(snapshot.map(|snapshot| Observed {
-            snapshot,
+        };
+        let recorded = history.recorded(entry, tenant);
+        let recorded = recorded.map_err(|error| failed(error.to_string(), error.help()))?;
+        let Some(recorded) = recorded else {
+            return Ok(None);
+        };
+        let past = self.repository.and_then(Repository::past);
+        if let Some(reason) = past.and_then(|past| self.unsigned(past, &recorded.read)) {
+            let help = "take a snapshot of the tenant that is signed".to_owned();
+            return Err(failed(reason, help));
+        }
+        Ok(Some(Observed {
+            snapshot: recorded.snapshot,
             problems: Problems::default(),
+            source: recorded.source,
         }))
     }
 
@@ -379,8 +394,8 @@ impl<'r> Judging<'r> {
 
     /// Remembers the versions that were verified, so that no later run takes an older one.
     ///
-    /// `tip` is the newest commit of the history, where this run made one.
-    pub fn remember(&self, tenants: &[&Judged], tip: Option<Tip>) -> Result<(), Failure> {
+    /// `advance` is the newest commit of the history, where this run made one.
+    pub fn remember(&self, tenants: &[&Judged], advance: Option<Advance>) -> Result<(), Failure> {
         let Some(repository) = self.repository else {
             return Ok(());
         };
@@ -392,7 +407,7 @@ impl<'r> Judging<'r> {
             return Ok(());
         }
         let mut run = repository.sightings(trust);
-        run.history = tip.or(run.history);
+        run.history = advance.or(run.history);
         run.documents.extend(
             self.opened
                 .lock()

@@ -8,6 +8,7 @@ mod tenant;
 pub(super) use message::{counted, lines};
 
 use message::message;
+use remote::Base;
 use tenant::Done;
 
 use crate::cli::console::Console;
@@ -29,12 +30,13 @@ use crate::history::{Entry, History, HistoryError, documents, place};
 use crate::parallel::in_parallel;
 use crate::report::Judged;
 use crate::trust::files::FileError;
-use crate::trust::memory::Tip;
+use crate::trust::header::CLOCK_SKEW;
 use crate::trust::{Duty, Refusal, root};
 use clap::Args;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// How often a run begins anew when others record the same tenants meanwhile.
@@ -90,7 +92,15 @@ pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &C
         repository: &repository,
         past,
         key,
+        verified: Mutex::new(past.tip),
     };
+    if arguments
+        .trust
+        .now
+        .is_some_and(|now| now.duration_since(Timestamp::now()) > CLOCK_SKEW)
+    {
+        console.note("the time given lies ahead of this machine's clock: until then no run without --now is recorded or judged here");
+    }
     recorder.may_stay_unsigned()?;
     recorder.record()
 }
@@ -118,6 +128,8 @@ struct Recorder<'r> {
     repository: &'r Repository,
     past: &'r Past,
     key: Option<HistoryKey>,
+    /// The newest commit here that was verified.
+    verified: Mutex<Option<Oid>>,
 }
 
 /// What was recorded.
@@ -181,16 +193,12 @@ impl Recorder<'_> {
             None => None,
         };
         for attempt in 1..=ATTEMPTS {
-            let (base, unreachable) = self.base(remote.as_ref())?;
-            match self.attempt(
-                &judging,
-                &targets,
-                base,
-                remote.as_ref().filter(|_| unreachable.is_none()),
-            )? {
+            let base = self.base(remote.as_ref())?;
+            let reachable = remote.as_ref().filter(|_| base.unreachable.is_none());
+            match self.attempt(&judging, &targets, &base, reachable)? {
                 Some(mut recorded) => {
                     if recorded.unpushed.is_none() {
-                        recorded.unpushed = unreachable;
+                        recorded.unpushed = base.unreachable;
                     }
                     self.remember(&judging, &recorded)?;
                     return self.show(&recorded);
@@ -212,9 +220,14 @@ impl Recorder<'_> {
         &self,
         judging: &Judging<'_>,
         targets: &[Target<'_>],
-        base: Option<Oid>,
+        Base {
+            commit: base,
+            fetched,
+            ..
+        }: &Base,
         remote: Option<&Remote<'_>>,
     ) -> Result<Option<Recorded>, Failure> {
+        let (base, fetched) = (*base, *fetched);
         let failed = |error: HistoryError| past::failure(&error);
         let now = self.arguments.trust.now();
         let base_entry = match base {
@@ -229,12 +242,13 @@ impl Recorder<'_> {
             .is_needless(&addition, base_entry.as_ref())
             .map_err(failed)?
         {
+            let unpushed = self.push_earlier(remote, base.filter(|_| base != fetched))?;
             return Ok(Some(Recorded {
                 commit: None,
                 parent: base,
                 run: addition.run,
                 done,
-                unpushed: None,
+                unpushed,
             }));
         }
         let (title, text) = message(&done);
@@ -265,7 +279,7 @@ impl Recorder<'_> {
                 && let Err(error) = remote.push(commit)
             {
                 match (error, remote.fetch()) {
-                    (_, Ok(theirs)) if theirs.is_some() && theirs != parent => return Ok(None),
+                    (_, Ok(theirs)) if theirs != fetched => return Ok(None),
                     (RemoteError::Refused(reason), _) => recorded.unpushed = Some(reason),
                     (error, _) => return Err(self.remote_failure(&error)),
                 }
@@ -280,7 +294,7 @@ impl Recorder<'_> {
                 Ok(()) => return Ok(Some(recorded)),
                 Err(Moved(_) | Locked { .. }) if attempt < ATTEMPTS => {
                     std::thread::sleep(pause(attempt));
-                    parent = self.history().tip().map_err(failed)?;
+                    parent = self.local()?;
                     done = recorded.done;
                     if remote.is_some() {
                         return Ok(None);
@@ -290,6 +304,22 @@ impl Recorder<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Pushes what an earlier run could not; why it still cannot be, if so.
+    fn push_earlier(
+        &self,
+        remote: Option<&Remote<'_>>,
+        commit: Option<Oid>,
+    ) -> Result<Option<String>, Failure> {
+        let (Some(remote), Some(commit)) = (remote, commit) else {
+            return Ok(None);
+        };
+        match remote.push(commit) {
+            Ok(()) => Ok(None),
+            Err(RemoteError::Refused(reason)) => Ok(Some(reason)),
+            Err(error) => Err(self.remote_failure(&error)),
+        }
     }
 
     fn addition(
@@ -403,12 +433,12 @@ impl Recorder<'_> {
     }
 
     fn remember(&self, judging: &Judging<'_>, recorded: &Recorded) -> Result<(), Failure> {
-        let tip = recorded.commit.map(|commit| Tip {
-            commit: commit.to_string(),
-            taken_at: recorded.run.taken_at,
-        });
+        let taken_at = recorded.run.taken_at;
+        let advance = recorded
+            .commit
+            .map(|commit| self.past.advance(commit, taken_at));
         let judged: Vec<&Judged> = recorded.done.iter().map(|done| &done.judged).collect();
-        judging.remember(&judged, tip)
+        judging.remember(&judged, advance)
     }
 }
 

@@ -6,32 +6,67 @@ use crate::cli::push::{Remote, RemoteError};
 use crate::cli::{Failure, past};
 use crate::git::Oid;
 use crate::history::short;
-use crate::history::verify::{Expected, verify};
+use crate::history::verify::{Expected, Kind, verify};
 use crate::trust::Memory;
+use std::sync::PoisonError;
+
+/// What a run builds on.
+pub(super) struct Base {
+    pub commit: Option<Oid>,
+    /// The remote's newest commit, where there is one.
+    pub fetched: Option<Oid>,
+    /// Why the remote was not asked.
+    pub unreachable: Option<String>,
+}
 
 impl Recorder<'_> {
-    /// The commit to build on: the newest of this repository and of the remote, and why the latter was not asked.
-    pub(super) fn base(
-        &self,
-        remote: Option<&Remote<'_>>,
-    ) -> Result<(Option<Oid>, Option<String>), Failure> {
-        let local = self
+    /// The newest commit here, verified: what was added while this run went on, too.
+    pub(super) fn local(&self) -> Result<Option<Oid>, Failure> {
+        let tip = self
             .history()
             .tip()
             .map_err(|error| past::failure(&error))?;
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if tip != *verified {
+            let Some(newer) = tip else {
+                return Err(Failure::Refused {
+                    message: "nothing was recorded: the history's ref was deleted meanwhile"
+                        .to_owned(),
+                    help: Kind::Reset.help().to_owned(),
+                });
+            };
+            self.holds("the history", *verified, newer)?;
+            *verified = tip;
+        }
+        Ok(tip)
+    }
+
+    /// The commit to build on: the newest of this repository and of the remote.
+    pub(super) fn base(&self, remote: Option<&Remote<'_>>) -> Result<Base, Failure> {
+        let local = self.local()?;
+        let alone = |unreachable: Option<String>| Base {
+            commit: local,
+            fetched: None,
+            unreachable,
+        };
         let Some(remote) = remote else {
-            return Ok((local, None));
+            return Ok(alone(None));
         };
         let theirs = match remote.fetch() {
             Ok(theirs) => theirs,
-            Err(RemoteError::Refused(reason)) => return Ok((local, Some(reason))),
+            Err(RemoteError::Refused(reason)) => return Ok(alone(Some(reason))),
             Err(error) => return Err(self.remote_failure(&error)),
         };
         if let (None, Some(local)) = (theirs, local) {
             self.console.note(&format!("the remote has no history yet: the one here, up to {}, is pushed. If it had one before, somebody deleted its ref", short(local)));
         }
+        let with = |commit: Option<Oid>| Base {
+            commit,
+            fetched: theirs,
+            unreachable: None,
+        };
         let Some(theirs) = theirs.filter(|theirs| Some(*theirs) != local) else {
-            return Ok((local, None));
+            return Ok(with(local));
         };
         // By the commits themselves: whether a run made them is asked after that.
         let distance = |from: Oid, to: Oid| {
@@ -46,7 +81,7 @@ impl Recorder<'_> {
         if let Some(local) = local {
             if let Some(more) = distance(local, theirs) {
                 self.console.note(&format!("the remote lacks {}: pushed with this one. If they were there before, somebody set the remote's ref back from {} to {}", counted(more, "commit"), short(local), short(theirs)));
-                return Ok((Some(local), None));
+                return Ok(with(Some(local)));
             }
             if distance(theirs, local).is_none() {
                 return Err(Failure::Refused {
@@ -60,38 +95,44 @@ impl Recorder<'_> {
             }
         }
         self.accept(local, theirs)?;
-        Ok((Some(theirs), None))
+        Ok(with(Some(theirs)))
     }
 
     /// Takes the remote's newer commits, once they are verified.
     fn accept(&self, local: Option<Oid>, theirs: Oid) -> Result<(), Failure> {
-        let trust = self.repository.trust.as_ref().ok();
+        self.holds("the remote's history", local, theirs)?;
+        let git = &self.history().git;
+        git.move_ref(&self.history().name, local, theirs, "connguard: fetched")
+            .map_err(|error| past::failure(&error.into()))?;
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(theirs);
+        Ok(())
+    }
+
+    /// Refuses to build on commits that are not what runs recorded on top of what is known.
+    fn holds(&self, whose: &str, known: Option<Oid>, tip: Oid) -> Result<(), Failure> {
         let expected = Expected {
-            trust,
+            trust: self.repository.trust.as_ref().ok(),
             pinned: None,
-            remembered: local,
+            remembered: known,
+            remembered_at: None,
             whole: false,
             now: self.arguments.trust.now(),
         };
         let mut memory = Memory::default();
-        let verified = verify(self.history(), theirs, &expected, &mut memory)
+        let verified = verify(self.history(), tip, &expected, &mut memory)
             .map_err(|error| past::failure(&error))?;
-        if let Err(flaws) = verified
-            && let Some(flaw) = flaws.first()
-        {
-            return Err(Failure::Refused {
+        let flaws = verified.err().unwrap_or_default();
+        match flaws.first() {
+            None => Ok(()),
+            Some(flaw) => Err(Failure::Refused {
                 message: format!(
-                    "nothing was recorded: the remote's history is not what was recorded: at {}, {}",
+                    "nothing was recorded: {whose} is not what was recorded: at {}, {}",
                     short(flaw.commit),
                     flaw.message
                 ),
                 help: flaw.kind.help().to_owned(),
-            });
+            }),
         }
-        self.history()
-            .git
-            .move_ref(&self.history().name, local, theirs, "connguard: fetched")
-            .map_err(|error| past::failure(&error.into()))
     }
 
     pub(super) fn remote_failure(&self, error: &RemoteError) -> Failure {

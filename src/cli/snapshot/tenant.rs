@@ -9,8 +9,10 @@ use crate::history::folder::{Folder, as_recorded};
 use crate::history::{Entry, HistoryError};
 use crate::report::Judged;
 use crate::snapshot::{Completeness, Part, SourceKind};
+use crate::snapshot::{Snapshot, stored};
 use crate::trust::header::CLOCK_SKEW;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// What became of one tenant.
 pub(super) struct Done {
@@ -133,6 +135,7 @@ impl Recorder<'_> {
             Completeness::NotRead => Some("its connectors were not asked for".to_owned()),
             Completeness::Failed(reason) => Some(reason.clone()),
         };
+        let reason = reason.or_else(|| twins(snapshot));
         let seen = Seen {
             changes,
             first: before.is_none(),
@@ -143,4 +146,16 @@ impl Recorder<'_> {
         };
         Ok((seen, reason))
     }
+}
+
+/// Says which connectors the history cannot tell apart: without an id only the name does.
+fn twins(snapshot: &Snapshot) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let twin = snapshot
+        .connectors()
+        .find(|connector| !seen.insert(stored::file_name(connector)))?;
+    Some(format!(
+        "two connectors have no id and the name {:?}: export every property",
+        twin.name
+    ))
 }

@@ -121,7 +121,7 @@ impl Verifier<'_> {
             Ok(known) => known,
             Err(error) => return Ok(Err(flaw(Kind::Damaged, id, error.to_string()))),
         };
-        let (role, version, signer) = match self.signature(history, id, commit, known.as_deref()) {
+        let (role, version, signer) = match self.signature(id, commit, known.as_deref()) {
             Ok(signature) => signature,
             Err(found) => return Ok(Err(found)),
         };

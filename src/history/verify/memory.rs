@@ -28,17 +28,22 @@ impl Verifier<'_> {
             if check.documents.is_empty() {
                 continue;
             }
-            // When an unsigned commit says that it saw something proves nothing.
-            let at = check.signed.then_some(check.run.taken_at);
+            // When an unsigned commit says that it saw something proves nothing, nor does a time given by hand.
+            let at = (check.signed && !check.run.clock_given).then_some(check.run.taken_at);
             if let Some(seen) = self.sighting(history, commit, &check.documents, at, memory) {
                 memory.record(&seen, at);
                 sightings.push((seen, at));
             }
         }
-        let newest = match checks.last() {
-            Some(check) => check.run.taken_at,
+        // Clocks of machines differ: the newest run need not be the last one.
+        let newest = match checks.iter().map(|check| check.run.taken_at).max() {
+            Some(newest) => newest,
             None => history.entry(tip)?.run.taken_at,
         };
+        let newest = self
+            .expected
+            .remembered_at
+            .map_or(newest, |known| known.max(newest));
         let signed = match checks.last() {
             Some(check) => check.signed,
             None => {

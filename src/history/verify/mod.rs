@@ -37,6 +37,8 @@ pub struct Expected<'t> {
     pub pinned: Option<Oid>,
     /// The newest commit that an earlier run verified.
     pub remembered: Option<Oid>,
+    /// The newest time of a run that the earlier run verified.
+    pub remembered_at: Option<Timestamp>,
     /// Whether to look again at what was verified before.
     pub whole: bool,
     /// The time of the run.
@@ -82,6 +84,9 @@ pub fn verify(
         flaws.extend(verifier.in_sequence(history, &line.commits, &checks));
     }
     if !flaws.is_empty() {
+        if let Some(first) = flaws.iter_mut().find(|flaw| flaw.kind == Kind::Amended) {
+            *first = verifier.diagnosed(history, first.clone());
+        }
         return Ok(Err(flaws));
     }
     let first = line.first;
@@ -96,6 +101,7 @@ pub fn signer(history: &History, trust: &Trust, entry: &Entry) -> Result<Option<
         trust: Some(trust),
         pinned: None,
         remembered: None,
+        remembered_at: None,
         whole: false,
         now: entry.run.taken_at,
     };
@@ -108,7 +114,7 @@ pub fn signer(history: &History, trust: &Trust, entry: &Entry) -> Result<Option<
     let root = verifier
         .root_of(history, commit.tree)
         .map_err(|error| flaw(Kind::Damaged, id, error.to_string()))?;
-    let (_, _, signer) = verifier.signature(history, id, commit, root.as_deref())?;
+    let (_, _, signer) = verifier.signature(id, commit, root.as_deref())?;
     Ok(signer)
 }
 

@@ -26,7 +26,7 @@ impl Verifier<'_> {
             .first()
             .and_then(|(_, first)| first.parents.first().copied());
         if let Some(entry) = before.and_then(|before| history.entry(before).ok()) {
-            newest = Some(entry.run.taken_at);
+            newest = self.expected.remembered_at.max(Some(entry.run.taken_at));
             root = self.recorded_root(history, &entry.commit);
             signing = self.is_signed(history, entry.id, &entry.commit);
         }
@@ -67,7 +67,7 @@ impl Verifier<'_> {
     /// Whether somebody who may signed a commit that was verified before.
     pub(super) fn is_signed(&self, history: &History, id: Oid, commit: &Commit) -> bool {
         let root = self.root_of(history, commit.tree).ok().flatten();
-        let signature = self.signature(history, id, commit, root.as_deref());
+        let signature = self.signature(id, commit, root.as_deref());
         signature.is_ok_and(|(_, _, signer)| signer.is_some())
     }
 
@@ -89,6 +89,14 @@ impl Verifier<'_> {
             format!(
                 "it says that it was taken at {taken}, which is later than the time of this run, {}: the clock was set back, --now is too early, or the commit was dated ahead",
                 self.expected.now
+            )
+        } else if let Some((tenant, time)) = run
+            .exported_at
+            .iter()
+            .find(|(_, time)| time.duration_since(taken) > CLOCK_SKEW)
+        {
+            format!(
+                "it says that {tenant} was exported at {time}, which is later than it was read, {taken}"
             )
         } else {
             let committed = Timestamp::from_second(commit.time).unwrap_or(Timestamp::MIN);

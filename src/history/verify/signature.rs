@@ -5,7 +5,7 @@ use crate::git::{Commit, GitError, Oid, Tree};
 use crate::history::documents::Recorded;
 use crate::history::{History, place, short};
 use crate::trust::files::{SignatureFile, SignedFile};
-use crate::trust::{Duty, Keyring, Refusal, chain};
+use crate::trust::{Duty, Keyring, Refusal, Trust, chain};
 use jiff::Timestamp;
 use std::sync::{Arc, PoisonError};
 
@@ -59,7 +59,6 @@ impl Verifier<'_> {
     /// Whether somebody had the role then, the version of the root, and which such person signed the commit.
     pub(super) fn signature(
         &self,
-        history: &History,
         id: Oid,
         commit: &Commit,
         root: Option<&Result<Keyring, String>>,
@@ -79,13 +78,10 @@ impl Verifier<'_> {
             return Ok((false, version, None));
         }
         let Some(armored) = &commit.signature else {
-            return if root.is_some() {
-                Err(flaw(
-                    Kind::Unsigned,
-                    id,
-                    "it is unsigned, and the root in force then says who signs snapshots"
-                        .to_owned(),
-                ))
+            // Without a root in it a commit may be from before there was one, if there was such a time.
+            return if root.is_some() || trust.history_from_the_beginning() {
+                let message = "it is unsigned, and the root in force then says who signs snapshots";
+                Err(flaw(Kind::Unsigned, id, message.to_owned()))
             } else {
                 Ok((false, version, None))
             };
@@ -104,47 +100,44 @@ impl Verifier<'_> {
                 let signer = signers.into_iter().next();
                 Ok((true, version, signer.map(|signer| signer.principal)))
             }
-            Err(refusal) => Err(self.not_counting(history, id, commit, keyring, at, refusal)),
+            Err(refusal) => Err(not_counting(id, &refusal)),
         }
     }
 
-    /// Says what was done to a commit whose signature does not count.
-    fn not_counting(
-        &self,
-        history: &History,
-        id: Oid,
-        commit: &Commit,
-        keyring: &Keyring,
-        at: Timestamp,
-        refusal: Refusal,
-    ) -> Flaw {
-        let Refusal::TooFew(short_of) = &refusal else {
-            return flaw(Kind::Stranger, id, refusal.to_string());
+    /// Says more about a commit whose signature was good once: what was it about?
+    ///
+    /// Every commit that is stored is tried, so this is for one flaw, not for thousands.
+    pub(super) fn diagnosed(&self, history: &History, found: Flaw) -> Flaw {
+        let Ok(commit) = history.git.commit(found.commit) else {
+            return found;
         };
-        let Some(rejected) = short_of.rejected.first() else {
-            return flaw(Kind::Stranger, id, refusal.to_string());
+        let known = self.root_of(history, commit.tree).ok().flatten();
+        let own = match known.as_deref() {
+            Some(Ok(root)) => Some(root),
+            _ => self.expected.trust.map(Trust::keyring),
         };
-        if !rejected.changed {
-            let message = format!("it was signed by somebody who may not: {}", rejected.reason);
-            return flaw(Kind::Stranger, id, message);
-        }
-        // The signature was good once: what was it about?
-        match self.signed_parent(history, id, commit, keyring, at) {
+        let Some(keyring) = own else {
+            return found;
+        };
+        let at = Timestamp::from_second(commit.time).unwrap_or(self.expected.now);
+        match self.signed_parent(history, found.commit, &commit, keyring, at) {
             Some((parent, true)) => flaw(
                 Kind::Reordered,
-                id,
-                format!("it was signed as the commit after {}, and does not stand there: the order was changed", short(parent)),
+                found.commit,
+                format!(
+                    "it was signed as the commit after {}, and does not stand there: the order was changed",
+                    short(parent)
+                ),
             ),
             Some((parent, false)) => flaw(
                 Kind::Dropped,
-                id,
-                format!("it was signed as the commit after {}, which was left out", short(parent)),
+                found.commit,
+                format!(
+                    "it was signed as the commit after {}, which was left out",
+                    short(parent)
+                ),
             ),
-            None => flaw(
-                Kind::Amended,
-                id,
-                "it was changed after it was signed: its tree, its times, its message or what comes before it".to_owned(),
-            ),
+            None => found,
         }
     }
 
@@ -186,4 +179,20 @@ impl Verifier<'_> {
             .any(|entry| entry.id == signed_after || entry.commit.signature == signature);
         Some((signed_after, inside))
     }
+}
+
+/// Says what was done to a commit whose signature does not count.
+fn not_counting(id: Oid, refusal: &Refusal) -> Flaw {
+    let Refusal::TooFew(short_of) = refusal else {
+        return flaw(Kind::Stranger, id, refusal.to_string());
+    };
+    let Some(rejected) = short_of.rejected.first() else {
+        return flaw(Kind::Stranger, id, refusal.to_string());
+    };
+    if !rejected.changed {
+        let message = format!("it was signed by somebody who may not: {}", rejected.reason);
+        return flaw(Kind::Stranger, id, message);
+    }
+    let message = "it was changed after it was signed: its tree, its times, its message or what comes before it";
+    flaw(Kind::Amended, id, message.to_owned())
 }

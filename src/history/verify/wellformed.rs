@@ -58,6 +58,9 @@ fn wrong(reason: String) -> Result<(), Wrong> {
 /// What is done with a name that differs.
 type Look<'l> = dyn FnMut(&str, Option<Entry>, Option<Entry>) -> Result<(), Wrong> + 'l;
 
+/// So deep lie signatures of earlier roots: `trust/roots/1/root.sigs/`.
+const DEEPEST: usize = 5;
+
 struct Checker<'h> {
     history: &'h History,
     run: &'h Run,
@@ -111,7 +114,7 @@ impl Checker<'_> {
             let was = was.map(|was| was.id);
             if name == place::DOCUMENTS {
                 documents.shared = true;
-                return self.documents(name, was, is.id);
+                return self.documents(name, (was, is.id), DEEPEST);
             }
             if !is_tenant_name(name) {
                 return wrong(format!("{name:?} is no name of a tenant"));
@@ -133,7 +136,7 @@ impl Checker<'_> {
                 (stored::CONNECTORS, is) => self.connectors(tenant, was, is),
                 (place::BASELINE_SIGNATURES, is) => {
                     baseline = true;
-                    is.map_or(Ok(()), |is| self.documents(&path, was, is.id))
+                    is.map_or(Ok(()), |is| self.documents(&path, (was, is.id), DEEPEST))
                 }
                 (_, None) => wrong(format!("{path} is gone, and no run takes it away")),
                 (_, Some(is)) if place::FILES.contains(&name) => {
@@ -207,13 +210,21 @@ impl Checker<'_> {
     }
 
     /// Documents come and change, and only signatures of an earlier version go.
-    fn documents(&self, path: &str, before: Option<Oid>, after: Oid) -> Result<(), Wrong> {
+    fn documents(
+        &self,
+        path: &str,
+        (before, after): (Option<Oid>, Oid),
+        depth: usize,
+    ) -> Result<(), Wrong> {
         self.each(path, before, Some(after), &mut |name, was, is| {
             let path = format!("{path}/{name}");
             match is {
+                Some(is) if is.mode == FOLDER && depth == 0 => {
+                    wrong(format!("{path} lies deeper than any document of {}", is.id))
+                }
                 Some(is) if is.mode == FOLDER => {
                     let was = was.filter(|was| was.mode == FOLDER).map(|was| was.id);
-                    self.documents(&path, was, is.id)
+                    self.documents(&path, (was, is.id), depth - 1)
                 }
                 Some(is) if is.mode == FILE => Ok(self.history.git.blob(is.id).map(|_| ())?),
                 Some(_) => wrong(format!("{path} is no regular file")),

@@ -218,9 +218,22 @@ impl Reading {
 
 /// What the service says beyond what is known is kept as it is, or, where no reader would hold it, as text.
 fn kept(value: &json::Value<'_>) -> Json {
-    value
-        .tree()
-        .unwrap_or_else(|_| Json::String(value.raw_text().to_owned()))
+    match value.tree() {
+        Ok(tree) if depth(&tree) <= DEEPEST => tree,
+        _ => Json::String(value.raw_text().to_owned()),
+    }
+}
+
+/// Values that nest deeper are kept as text: they are written into files that must be read again.
+const DEEPEST: usize = 64;
+
+fn depth(tree: &Json) -> usize {
+    let deepest = match tree {
+        Json::Array(items) => items.iter().map(depth).max(),
+        Json::Object(members) => members.values().map(depth).max(),
+        _ => return 0,
+    };
+    1 + deepest.unwrap_or_default()
 }
 
 fn setting(property: Property, value: &json::Value<'_>) -> Result<Option<Value>, Problem> {
