@@ -463,3 +463,44 @@ pub struct Sightings {
     /// The newest commit of its history.
     pub history: Option<Advance>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(from: Option<&str>, to: &str, anew: bool) -> Sightings {
+        let root = Digest::of(b"root");
+        Sightings {
+            repository: "/audit".to_owned(),
+            roots: vec![(1, root)],
+            known_by: vec![root],
+            history: Some(Advance {
+                from: from.map(str::to_owned),
+                to: Tip {
+                    commit: to.to_owned(),
+                    taken_at: Timestamp::UNIX_EPOCH,
+                },
+                anew,
+            }),
+            ..Sightings::default()
+        }
+    }
+
+    #[test]
+    fn a_slow_run_takes_no_newer_commit_back() {
+        let mut memory = Memory::default();
+        let tip = |memory: &Memory| {
+            let lineage = memory.lineage(&[Digest::of(b"root")])?;
+            lineage.history("/audit").map(|tip| tip.commit.clone())
+        };
+        memory.record(&seen(None, "a", false), None);
+        memory.record(&seen(Some("a"), "b", false), None);
+        // It began when `a` was the newest, and ends after the run that noted `b`.
+        memory.record(&seen(Some("a"), "a", false), None);
+        memory.record(&seen(None, "a", false), None);
+        assert_eq!(tip(&memory).as_deref(), Some("b"));
+        memory.record(&seen(Some("b"), "c", false), None);
+        memory.record(&seen(Some("a"), "x", true), None);
+        assert_eq!(tip(&memory).as_deref(), Some("x"));
+    }
+}

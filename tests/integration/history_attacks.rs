@@ -219,7 +219,7 @@ fn a_branch_that_was_reset_to_last_week() {
     let (kind, commit, message) = found(&repo, &memory);
     assert_eq!((kind.as_str(), commit), ("reset", all[2].clone()));
     assert!(
-        message.contains("the ref was set back: 2 newer commits"),
+        message.contains("the ref was set back: it lacks 2 newer commits"),
         "{message}"
     );
     // Without a memory of its own a machine sees it by a pin.

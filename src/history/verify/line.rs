@@ -98,8 +98,9 @@ impl Verifier<'_> {
         };
         if fork == tip {
             let message = format!(
-                "the ref was set back: {} newer commits up to {lost}{} are gone from it, which an earlier run or the pin knows",
+                "the ref was set back: it lacks {} newer commit{} up to {lost}{}, which an earlier run or the pin knows",
                 gone.len(),
+                if gone.len() == 1 { "" } else { "s" },
                 times(&lost)
             );
             return flaw(Kind::Reset, tip, message);
