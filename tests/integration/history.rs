@@ -772,6 +772,50 @@ fn the_history_role_is_given_and_its_key_replaced() {
 }
 
 #[test]
+fn a_history_begins_unsigned_and_is_signed_later() {
+    let repo = Repo::with_git();
+    let root = repo.read("trust/root.yaml");
+    let line = root.lines().find(|line| line.contains("history:")).unwrap();
+    repo.replace("trust/root.yaml", &format!("{line}\n"), "");
+    repo.sign("connguard-root", "trust/root.yaml", &["alice", "bob"]);
+    let pin = repo.pin();
+    repo.run(&["snapshot", "--now", "2026-11-21T10:00:00Z", "--root", &pin])
+        .expect(
+            0,
+            &["unsigned: whoever can write to the repository can change it"],
+        );
+    repo.history(&["verify"])
+        .expect(3, &["1 commit looked at, UNSIGNED"]);
+    let report = repo.check("contoso").expect(0, &[]).json();
+    assert_eq!(report["history"]["signed"], false);
+    assert_eq!(report["findings"][0]["rule"], "history-unsigned");
+    check_history(&repo, "history", NOW).expect(3, &["is unsigned"]);
+
+    // The role is given by a second root: what came before stays, and is said to be unsigned.
+    repo.run(&[
+        "trust",
+        "rotate",
+        "--now",
+        "2026-11-21T10:30:00Z",
+        "--root",
+        &pin,
+        "--no-sign",
+        "--history",
+        "ci@contoso.com",
+    ])
+    .expect(0, &[]);
+    repo.sign("connguard-root", "trust/root.yaml", &["alice", "bob"]);
+    repo.snapshot("2026-11-21T11:00:00Z", &[])
+        .expect(0, &["signed by ci@contoso.com"]);
+    repo.history(&["verify"]).expect(
+        0,
+        &["2 commits verified, signed", "the first commit is unsigned"],
+    );
+    check_history(&repo, "history", NOW).expect(0, &[]);
+    check_history(&repo, "history:tip~1", NOW).expect(3, &["is unsigned"]);
+}
+
+#[test]
 fn the_next_baseline_can_be_proposed_from_the_history() {
     let repo = Repo::with_git();
     repo.snapshot("2026-11-21T01:00:00Z", &[]).expect(0, &[]);

@@ -134,8 +134,12 @@ fn page(past: &Past, obstacle: Option<&str>) -> String {
             if verified.signed && verified.unsigned > 0 {
                 let _ = writeln!(
                     text,
-                    "  the first {} commits are unsigned: nobody held the role then, and what followed was signed on top of them",
-                    verified.unsigned
+                    "  the first {} unsigned: nobody held the role then, and what followed was signed on top of them",
+                    if verified.unsigned == 1 {
+                        "commit is".to_owned()
+                    } else {
+                        format!("{} commits are", verified.unsigned)
+                    }
                 );
             }
             if let Some(obstacle) = obstacle {
