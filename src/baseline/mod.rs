@@ -174,16 +174,7 @@ impl Baseline {
         let path = path(tenant);
         let file = SignedFile::load(documents, &path).map_err(Refusal::from)?;
         let approval = trust.verify_baseline(tenant, &file)?;
-        let text = keyring::text(&path, &file.bytes)?;
-        let approved =
-            Approved::parse(Source { path: &path, text }).map_err(BaselineError::Malformed)?;
-        if approved.tenant != tenant {
-            return Err(BaselineError::OtherTenant {
-                path,
-                found: approved.tenant,
-                wanted: tenant.to_owned(),
-            });
-        }
+        let approved = of_tenant(tenant, &file)?;
         let (header, digest) = (&approved.header, file.digest());
         trust.not_older_than_manifest(tenant, &path, header)?;
         if approval.route == Route::Emergency {
@@ -217,16 +208,7 @@ impl Baseline {
         let file = SignedFile::load(documents, &path).map_err(Refusal::from)?;
         let duty = Duty::Baseline(tenant);
         let signers = trust.verify(duty, &file)?;
-        let text = keyring::text(&path, &file.bytes)?;
-        let approved =
-            Approved::parse(Source { path: &path, text }).map_err(BaselineError::Malformed)?;
-        if approved.tenant != tenant {
-            return Err(BaselineError::OtherTenant {
-                path,
-                found: approved.tenant,
-                wanted: tenant.to_owned(),
-            });
-        }
+        let approved = of_tenant(tenant, &file)?;
         let threshold = trust.root().grant(duty).map_or(0, |grant| grant.threshold);
         Ok(Self {
             digest: file.digest(),
@@ -256,6 +238,21 @@ impl Baseline {
     pub const fn approval(&self) -> &Approval {
         &self.approval
     }
+}
+
+/// What a verified file says, which must be about the tenant that it is asked for.
+fn of_tenant(tenant: &str, file: &SignedFile) -> Result<Approved, BaselineError> {
+    let path = &file.path;
+    let text = keyring::text(path, &file.bytes)?;
+    let approved = Approved::parse(Source { path, text }).map_err(BaselineError::Malformed)?;
+    if approved.tenant == tenant {
+        return Ok(approved);
+    }
+    Err(BaselineError::OtherTenant {
+        path: path.clone(),
+        found: approved.tenant,
+        wanted: tenant.to_owned(),
+    })
 }
 
 impl Approved {

@@ -110,16 +110,25 @@ impl Repository {
     }
 
     /// The repository around the current folder, or the one named; there must be one.
+    ///
+    /// Says what its history cannot be used for; whoever needs the history refuses instead, with [`Self::found`].
     pub fn needed(
         common: &Common,
         arguments: &TrustArgs,
         console: &Console,
     ) -> Result<Self, Failure> {
-        let repository = Self::find(common, arguments, console)?;
-        if let Some(repository) = &repository {
-            repository.note_history(arguments.now(), console);
-        }
-        repository.ok_or_else(|| {
+        let repository = Self::found(common, arguments, console)?;
+        repository.note_history(arguments.now(), console);
+        Ok(repository)
+    }
+
+    /// The same without a word about the history.
+    pub fn found(
+        common: &Common,
+        arguments: &TrustArgs,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        Self::find(common, arguments, console)?.ok_or_else(|| {
             Failure::run(
                 "there is no connguard.yaml here or in a parent folder",
                 "change to an audit repository, or name one with --config",

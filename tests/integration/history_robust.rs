@@ -585,7 +585,6 @@ fn clocks_that_differ_a_little_wedge_nothing() {
         .expect(3, &["the clock was set back"]);
     repo.history(&["verify"]).expect(0, &["2 commits verified"]);
     // What a run was told of the time says nothing about this machine's clock.
-    let state = ["--state", "state.json"];
     repo.history(&["verify", "--state", "state.json"])
         .expect(0, &[]);
     assert!(
@@ -593,7 +592,6 @@ fn clocks_that_differ_a_little_wedge_nothing() {
         "{}",
         repo.read("state.json")
     );
-    let _ = state;
 }
 
 #[test]

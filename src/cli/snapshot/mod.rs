@@ -65,12 +65,7 @@ pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &C
             "--from history reads what is recorded already".to_owned(),
         ));
     }
-    let repository = Repository::find(common, &arguments.trust, console)?.ok_or_else(|| {
-        Failure::run(
-            "there is no connguard.yaml here or in a parent folder",
-            "change to an audit repository, or name one with --config",
-        )
-    })?;
+    let repository = Repository::found(common, &arguments.trust, console)?;
     let past = repository.needed_past()?;
     if let Some(reason) = past.obstacle(arguments.trust.now()) {
         return Err(Failure::Refused {

@@ -2,18 +2,20 @@
 //! first, before and after of just what differs, in words, how to mend it,
 //! where it is written, and what was and was not looked at.
 
+mod summary;
+mod values;
+
 use super::{Judged, Report};
 use crate::assessment::Times;
 use crate::document::time::words;
 use crate::finding::{Direction, Finding, Severity, Status, Subject, excerpt};
 use crate::hostile_text::{spelled, visible};
-use crate::trust::Rollback;
 use crate::verdict::Verdict;
 use owo_colors::{OwoColorize as _, Style};
-use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use values::list_values;
 
 /// Lines are wrapped at this many characters.
 pub const WIDTH: usize = 100;
@@ -33,20 +35,6 @@ pub fn render(report: &Report<'_>) -> String {
     }
     page.summary(report);
     page.text
-}
-
-/// What memory of earlier versions was good for.
-fn rollback(report: &Report<'_>) -> &'static str {
-    match report.root.as_ref().map(|root| root.rollback) {
-        None => "nothing verified to be remembered",
-        Some(Rollback::NotChecked) => {
-            "rollback not checked, as this run remembers no earlier versions"
-        }
-        Some(Rollback::FirstSeen) => {
-            "rollback not checked yet, as this is the first run; versions remembered from now on"
-        }
-        Some(Rollback::Checked | Rollback::Gap { .. }) => "no version older than seen before",
-    }
 }
 
 /// Tenants that need somebody come first, those of one kind by name.
@@ -381,77 +369,6 @@ impl Page {
             self.labelled(2, "not judged", Style::new().yellow(), 13, &text);
         }
     }
-
-    fn summary(&mut self, report: &Report<'_>) {
-        let count = |verdict: Verdict| report.count(verdict);
-        let tenants = format!(
-            "{}: {} clean, {} drift, {} not compared, {} error{}",
-            counted(report.tenants.len(), "tenant"),
-            count(Verdict::Clean),
-            count(Verdict::Drift),
-            count(Verdict::NotCompared),
-            count(Verdict::Error),
-            if report.out_of_scope.is_empty() {
-                String::new()
-            } else {
-                format!(
-                    "; out of scope: {}",
-                    visible(&report.out_of_scope.join(", "))
-                )
-            }
-        );
-        self.line(0, &tenants.bold().to_string());
-        let root = report.root.as_ref().map_or_else(
-            || "no verified root".to_owned(),
-            |root| {
-                format!(
-                    "root version {} ({})",
-                    root.version,
-                    match (root.pinned, root.remembered) {
-                        (true, _) => "pinned",
-                        (false, true) => "as an earlier run saw it",
-                        (false, false) => "not pinned",
-                    }
-                )
-            },
-        );
-        let policy = report.policy.as_ref().map_or_else(
-            || "no verified policy, compiled-in rules only".to_owned(),
-            |policy| format!("policy version {}", policy.version),
-        );
-        let now = if report.now_given {
-            format!("; time given as {}", report.now)
-        } else {
-            String::new()
-        };
-        let taken = report
-            .taken_at
-            .map(|time| format!("; export said to be taken at {time}"))
-            .unwrap_or_default();
-        let history = match &report.history {
-            None => "",
-            Some(history) if !history.verified => "; history not verified",
-            Some(history) if history.signed => "; history signed",
-            Some(_) => "; history unsigned",
-        };
-        let conditions = format!(
-            "{root}; {policy}; {}{history}; fails on {}{now}{taken}",
-            rollback(report),
-            report.fail_on
-        );
-        for line in wrap(&conditions, WIDTH) {
-            self.line(0, &line.dimmed().to_string());
-        }
-        let conclusion = report.conclusion;
-        self.line(
-            0,
-            &format!(
-                "exit {}  {}",
-                conclusion.exit_code,
-                meaning(conclusion.exit_code)
-            ),
-        );
-    }
 }
 
 fn verdict(tenant: &Judged) -> String {
@@ -518,60 +435,6 @@ fn by_connector(findings: &[Finding]) -> Vec<(Option<&Subject>, Vec<&Finding>)> 
             .then_with(|| one.0.cmp(&two.0))
     });
     groups
-}
-
-/// Writes a value, or each member of an object of settings, one element a line.
-fn list_values(text: &mut String, property: Option<&str>, value: Option<&Value>) {
-    match (property, value) {
-        (_, None) => {}
-        (Some(property), Some(value)) => list_value(text, property, value),
-        (None, Some(Value::Object(members))) => list_members(text, members),
-        (None, Some(value)) => list_value(text, "", value),
-    }
-}
-
-fn list_members(text: &mut String, members: &Map<String, Value>) {
-    let mut members: Vec<_> = members.iter().collect();
-    members.sort_by(|one, two| one.0.cmp(two.0));
-    // Of a whole connector only what is on or filled in: the rest is noise at this hour.
-    for (name, value) in members
-        .into_iter()
-        .filter(|(_, value)| **value != Value::Bool(false))
-    {
-        list_value(text, name, value);
-    }
-}
-
-fn list_value(text: &mut String, name: &str, value: &Value) {
-    let name = visible(name);
-    let label = if name.is_empty() {
-        String::new()
-    } else {
-        format!("{name}: ")
-    };
-    match value {
-        Value::Array(items) if items.is_empty() => {
-            let _ = writeln!(text, "{label}(empty)");
-        }
-        Value::Array(items) => {
-            let _ = writeln!(text, "{name}:");
-            for item in items {
-                let _ = writeln!(text, "  {}", scalar(item));
-            }
-        }
-        other => {
-            let _ = writeln!(text, "{label}{}", scalar(other));
-        }
-    }
-}
-
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.is_empty() => "(empty)".to_owned(),
-        Value::String(text) => visible(&excerpt(text)),
-        Value::Null => "(empty)".to_owned(),
-        other => visible(&excerpt(&other.to_string())),
-    }
 }
 
 /// A name between quotes, with its own quotes and anything dangerous shown.
