@@ -263,12 +263,9 @@ fn open_past(
         },
         help,
     };
+    let needed = wanted.is_some() || config.history.repository.is_some();
     let found = match Past::find(folder, &config.history) {
-        Err(Failure::Run { message, help })
-            if wanted.is_some() || config.history.repository.is_some() =>
-        {
-            return Err(gone(message, help));
-        }
+        Err(Failure::Run { message, help }) if needed => return Err(gone(message, help)),
         found => found?,
     };
     match found {
@@ -278,7 +275,7 @@ fn open_past(
         )),
         None => Ok(None),
         Some(history) => match Past::open(history, arguments, known, memory, false) {
-            Err(Failure::Run { message, help }) if wanted.is_some() => Err(gone(message, help)),
+            Err(Failure::Run { message, help }) if needed => Err(gone(message, help)),
             opened => opened.map(Some),
         },
     }

@@ -298,6 +298,21 @@ fn repositories_that_are_not_as_they_should_be() {
     repo.snapshot(NOW, &[])
         .expect(1, &["is a shallow clone", "fetch --unshallow"]);
     repo.history(&["verify"]).expect(1, &["is a shallow clone"]);
+    // Named in connguard.yaml, it is no leave to judge without it.
+    let beside = Repo::with_git();
+    let config = beside.read("connguard.yaml");
+    let place = repo.path("").display().to_string();
+    beside.write(
+        "connguard.yaml",
+        format!("{config}history: {{ repository: {place:?} }}\n"),
+    );
+    beside.check("contoso").expect(
+        3,
+        &[
+            "the history that connguard.yaml names cannot be read",
+            "shallow",
+        ],
+    );
     // The code may be cut off where the history is whole.
     source.commit();
     source.git(&["commit", "-q", "--allow-empty", "-m", "another"]);
