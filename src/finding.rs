@@ -203,6 +203,8 @@ pub struct Finding {
     pub locations: Vec<Location>,
     /// Whether it was there before; `None` where no history says so.
     pub since: Option<Since>,
+    /// Whether it may decide a verdict. The gate only shows what its change does not bring.
+    pub decides: bool,
 }
 
 impl Finding {
@@ -225,6 +227,7 @@ impl Finding {
             direction: None,
             locations: vec![location],
             since: None,
+            decides: true,
         }
     }
 

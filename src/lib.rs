@@ -21,6 +21,7 @@ pub mod finding;
 pub mod git;
 pub mod hostile_text;
 pub mod parallel;
+pub mod powershell;
 pub mod tenant;
 
 pub mod connector;
@@ -40,10 +41,13 @@ pub mod drift;
 pub mod policy;
 pub mod source;
 
+pub mod change;
+pub mod plan;
 pub mod proposal;
 pub mod review;
 
 pub mod assessment;
+pub mod gate;
 pub mod verdict;
 
 pub mod history;

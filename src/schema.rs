@@ -213,6 +213,19 @@ pub fn policy() -> Value {
         "rules": { "type": "object", "propertyNames": { "pattern": "^[^./\\\\][^/\\\\]*\\.yaml$" }, "additionalProperties": digest() },
         "overrides": { "type": "object", "additionalProperties": change },
         "may_be_absent": object(Value::Object(absent), &[]),
+        "plan": object(
+            json!({
+                "max_share": { "type": "integer", "minimum": 0, "maximum": 100, "description": "How many of a hundred connectors one plan may disable or change (default: 50)." },
+                "all_on_premises": { "type": "boolean", "description": "Whether one plan may disable or change every on-premises connector (default: false)." },
+                "from": { "type": "integer", "minimum": 0, "description": "The limits hold where there are at least so many connectors (default: 5)." },
+                "valid_for": duration(),
+            }),
+            &[],
+        ),
+        "gate": object(
+            json!({ "narrowing": { "enum": ["pass", "review"], "description": "What the gate does with a change that only narrows trust (default: pass)." } }),
+            &[],
+        ),
         "trust_restarts": { "type": "array", "items": object(
             json!({ "root": digest(), "owner": text(), "reason": text() }),
             &["root", "owner", "reason"],

@@ -93,9 +93,9 @@ pub fn of_run(tenants: &[Conclusion], findings: &[Finding], fail_on: Severity) -
 }
 
 fn code_of_findings(findings: &[Finding], fail_on: Severity) -> u8 {
-    let counted = findings
-        .iter()
-        .filter(|finding| finding.status == Status::Open && finding.severity >= fail_on);
+    let counted = findings.iter().filter(|finding| {
+        finding.status == Status::Open && finding.severity >= fail_on && finding.decides
+    });
     match counted.map(|finding| finding.severity).max() {
         None | Some(Severity::Info) => 0,
         Some(Severity::Low) => 11,

@@ -5,11 +5,116 @@
 //! read by the library, whatever the repository configures.
 
 use crate::digest::Digest;
+use crate::git::{Entry, FILE, FOLDER, Git, GitError, Oid};
 use crate::trust::SignedFile;
-use crate::trust::files::{SignatureFile, signature_folder};
-use git2::{ErrorCode, Oid, Repository, Sort, Tree};
-use std::collections::HashSet;
+use crate::trust::files::{Documents, FileError, LARGEST_FILE, SignatureFile, signature_folder};
+use git2::{ErrorCode, Repository, Sort, Tree};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+
+/// The files of an audit repository as they are in one commit.
+pub struct Committed {
+    git: Git,
+    tree: Oid,
+    /// The audit repository's folder within the git repository; empty for the whole of it.
+    inside: String,
+    /// The commit.
+    pub commit: Oid,
+}
+
+impl Committed {
+    /// The audit repository of a folder in the commit that a revision names.
+    pub fn at(folder: &Path, revision: &str) -> Result<Self, GitError> {
+        let git =
+            Git::around(folder)?.ok_or_else(|| GitError::NotThere(folder.display().to_string()))?;
+        let commit = git.revision(revision)?;
+        let tree = git.commit(commit)?.tree;
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let top = git.work_tree.as_deref().map(whole).unwrap_or_default();
+        let inside = whole(folder)
+            .strip_prefix(top)
+            .map(|path| path.to_string_lossy().replace('\\', "/"))
+            .unwrap_or_default();
+        Ok(Self {
+            git,
+            tree,
+            inside,
+            commit,
+        })
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<Entry>, FileError> {
+        let whole = match (self.inside.as_str(), path) {
+            ("", path) => path.to_owned(),
+            (inside, path) => format!("{inside}/{path}"),
+        };
+        self.git
+            .find(self.tree, &whole)
+            .map_err(|error| io(path, &error))
+    }
+
+    /// Every file of the commit below the audit repository, with what it holds.
+    pub fn files(&self) -> Result<BTreeMap<String, Oid>, GitError> {
+        let top = match self.inside.as_str() {
+            "" => Some(self.tree),
+            inside => self.git.find(self.tree, inside)?.map(|entry| entry.id),
+        };
+        let mut files = BTreeMap::new();
+        let mut open: Vec<(String, Oid)> =
+            top.map(|top| (String::new(), top)).into_iter().collect();
+        while let Some((folder, tree)) = open.pop() {
+            for (name, entry) in self.git.tree(tree)?.named() {
+                let path = format!("{folder}{name}");
+                if entry.mode == FOLDER {
+                    open.push((format!("{path}/"), entry.id));
+                } else {
+                    files.insert(path, entry.id);
+                }
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn io(path: &str, error: &GitError) -> FileError {
+    FileError::Io {
+        path: path.to_owned(),
+        error: error.to_string(),
+    }
+}
+
+impl Documents for Committed {
+    fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        let entry = self
+            .entry(path)?
+            .ok_or_else(|| FileError::Missing(path.to_owned()))?;
+        // A link in git is a file of another mode.
+        if entry.mode != FILE && entry.mode != EXECUTABLE {
+            return Err(FileError::NotRegular(path.to_owned()));
+        }
+        let bytes = self.git.blob(entry.id).map_err(|error| io(path, &error))?;
+        if bytes.len() as u64 > LARGEST_FILE {
+            return Err(FileError::TooLarge(path.to_owned()));
+        }
+        Ok(bytes)
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        let Some(entry) = self.entry(folder)?.filter(|entry| entry.mode == FOLDER) else {
+            return Ok(Vec::new());
+        };
+        let tree = self
+            .git
+            .tree(entry.id)
+            .map_err(|error| io(folder, &error))?;
+        let mut names: Vec<String> = tree.named().map(|(name, _)| name.to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// The mode of a file that may be run.
+const EXECUTABLE: u32 = 0o100_755;
 
 /// At most this many commits are looked at.
 const MOST_COMMITS: usize = 20_000;

@@ -12,13 +12,14 @@ mod rules;
 pub use documents::{of_history, of_run};
 pub use past::{Before, Past};
 
-use crate::baseline::Baseline;
+use crate::baseline::{Approved, Baseline};
 use crate::builtin;
 use crate::connector::property::Property;
 use crate::digest::Digest;
 use crate::document::time;
-use crate::drift::{NotCompared, drift};
+use crate::drift::{Drift, NotCompared, drift, pair};
 use crate::finding::{Finding, Location, Severity, Status, Subject};
+use crate::lists::Lists;
 use crate::policy::{Policy, Rules};
 use crate::snapshot::{Completeness, Organization, Part, Record, Snapshot, SourceKind};
 use crate::trust::header::CLOCK_SKEW;
@@ -35,8 +36,12 @@ pub struct Case<'a> {
     pub snapshot: &'a Snapshot,
     /// What was approved, if that could be verified.
     pub baseline: Option<&'a Baseline>,
+    /// What somebody proposes to approve. Rules go by it; nothing is compared with it.
+    pub proposed: Option<&'a Approved>,
     /// The policy, if that could be verified.
     pub policy: Option<&'a Policy>,
+    /// Lists that all tenants share: those of the policy.
+    pub shared_lists: Option<&'a Lists>,
     /// The rules: the policy's, else the compiled-in ones.
     pub rules: &'a Rules,
     /// Whether the file that the snapshot was read from was named on the command line.
@@ -240,6 +245,30 @@ pub fn assess(case: &Case<'_>) -> Assessment {
     judge.connectors_by_themselves();
     judge.past();
     judge.since();
+    judge.finish()
+}
+
+/// Judges what a document would approve, signed or not: the rules that the connectors in it break.
+///
+/// There is nothing to compare, and so no drift; what `case.snapshot` holds
+/// must be [`Approved::as_snapshot`] of `case.proposed`.
+pub fn assess_proposed(case: &Case<'_>) -> Assessment {
+    let mut judge = Judge {
+        case,
+        assessment: begin(case),
+    };
+    let connectors = case
+        .proposed
+        .map_or(&[][..], |proposed| &proposed.connectors);
+    let pairs = pair(connectors, &case.snapshot.records);
+    let of_records = pairs.of_records.into_iter();
+    let drift = Drift {
+        approved: of_records
+            .map(|pairing| pairing.map(|pairing| pairing.approved))
+            .collect(),
+        ..Drift::default()
+    };
+    judge.rules(&drift);
     judge.finish()
 }
 

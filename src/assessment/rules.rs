@@ -1,7 +1,7 @@
 //! Rules on connectors as findings: what is settled by approval, and what is tolerated.
 
 use super::{Failure, Judge, NotEvaluated};
-use crate::baseline::{Acceptance, ApprovedConnector, Baseline};
+use crate::baseline::{Acceptance, Approved, ApprovedConnector};
 use crate::builtin;
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
@@ -18,12 +18,18 @@ use std::collections::BTreeSet;
 /// How long before its end an acceptance is reported.
 const ACCEPTANCE_NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// What rules take for approved: the verified baseline's content, or that of a document that is proposed.
+    fn approved(&self) -> Option<&'a Approved> {
+        let verified = self.case.baseline.map(|baseline| &baseline.approved);
+        self.case.proposed.or(verified)
+    }
+
     pub(super) fn rules(&mut self, drift: &Drift<'_>) {
         let case = self.case;
         let lists = self.lists();
         let domains = self.accepted_domains();
-        let mut acceptances = Acceptances::new(case.baseline);
+        let mut acceptances = Acceptances::new(self.approved());
         let all: Vec<&Connector> = case.snapshot.connectors().collect();
         for (index, record) in case.snapshot.records.iter().enumerate() {
             let others: Vec<&Connector> = all
@@ -52,23 +58,18 @@ impl Judge<'_> {
 
     /// The lists in force: a baseline's own take the place of the policy's.
     fn lists(&self) -> Lists {
-        let shared = self
-            .case
-            .policy
-            .map(|policy| policy.document.lists.clone())
-            .unwrap_or_default();
-        self.case.baseline.map_or_else(
+        let shared = self.case.shared_lists.cloned().unwrap_or_default();
+        self.approved().map_or_else(
             || shared.clone(),
-            |baseline| shared.replaced_by(&baseline.approved.lists),
+            |approved| shared.replaced_by(&approved.lists),
         )
     }
 
     /// The organization's own domains: those that were approved, else those that were read.
     fn accepted_domains(&self) -> Option<Vec<AcceptedDomain>> {
         let approved = self
-            .case
-            .baseline
-            .and_then(|baseline| baseline.approved.accepted_domains.as_ref());
+            .approved()
+            .and_then(|approved| approved.accepted_domains.as_ref());
         if let Some(domains) = approved {
             return Some(
                 domains
@@ -179,10 +180,10 @@ impl Judge<'_> {
         approved: Option<&ApprovedConnector>,
         acceptances: &mut Acceptances<'_>,
     ) -> Finding {
-        let location = match (approved, offence.property, self.case.baseline) {
+        let location = match (approved, offence.property, self.approved()) {
             (Some(approved), Some(property), _) => approved.location_of(property),
             (Some(approved), None, _) => approved.location.clone(),
-            (None, _, Some(baseline)) => baseline.approved.connectors_at.clone(),
+            (None, _, Some(document)) => document.connectors_at.clone(),
             (None, _, None) => record.location.clone(),
         };
         let mut finding =
@@ -252,10 +253,9 @@ struct Acceptances<'a> {
 }
 
 impl<'a> Acceptances<'a> {
-    fn new(baseline: Option<&'a Baseline>) -> Self {
-        let list = baseline.map(|baseline| {
-            baseline
-                .approved
+    fn new(approved: Option<&'a Approved>) -> Self {
+        let list = approved.map(|approved| {
+            approved
                 .acceptances
                 .iter()
                 .map(|acceptance| (acceptance, false))

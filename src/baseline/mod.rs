@@ -5,17 +5,19 @@
 
 mod read;
 
-pub use read::organization;
+pub use read::{organization, proposed_connector};
 
 use crate::connector::domain::Domain;
 use crate::connector::property::Property;
 use crate::connector::value::Value;
-use crate::connector::{Guid, connector_type, property::ConnectorType};
+use crate::connector::{Connector, Guid, connector_type, property::ConnectorType};
 use crate::digest::Digest;
 use crate::document::{Problems, Reader, Source};
 use crate::finding::{Location, Subject};
 use crate::lists::Lists;
-use crate::snapshot::Organization;
+use crate::snapshot::{
+    AcceptedDomain, Completeness, Organization, Part, Record, Snapshot, SourceKind,
+};
 use crate::trust::files::{Documents, FileError};
 use crate::trust::{
     Approval, Duty, Header, Key, Refusal, Rollback, Route, SignedFile, Signer, Trust, keyring,
@@ -278,7 +280,62 @@ impl Approved {
     }
 }
 
+impl Approved {
+    /// The organization as it would be with just what is approved.
+    pub fn as_snapshot(&self) -> Snapshot {
+        let complete = |known: bool| {
+            if known {
+                Completeness::Complete
+            } else {
+                Completeness::NotRead
+            }
+        };
+        let domains = self.accepted_domains.as_ref();
+        let mut snapshot = Snapshot {
+            organization: self.organization.clone(),
+            source: SourceKind::Export,
+            origin: path(&self.tenant),
+            taken_at: None,
+            complete: BTreeMap::from([
+                (Part::InboundConnectors, Completeness::Complete),
+                (Part::AcceptedDomains, complete(domains.is_some())),
+            ]),
+            records: self
+                .connectors
+                .iter()
+                .map(ApprovedConnector::as_record)
+                .collect(),
+            accepted_domains: domains
+                .into_iter()
+                .flatten()
+                .map(|domain| AcceptedDomain {
+                    domain: domain.clone(),
+                    match_sub_domains: false,
+                })
+                .collect(),
+            blocked_connectors: Vec::new(),
+        };
+        snapshot.sort();
+        snapshot
+    }
+}
+
 impl ApprovedConnector {
+    /// The connector with just the approved settings.
+    fn as_record(&self) -> Record {
+        let settings = Property::settings()
+            .filter_map(|property| Some((property, self.setting(property)?.into_owned())));
+        Record {
+            connector: Connector {
+                name: self.name.clone(),
+                exchange_object_id: self.id.clone(),
+                settings: settings.collect(),
+                ..Connector::default()
+            },
+            location: self.location.clone(),
+        }
+    }
+
     /// An approved value; lists and texts that are left out are approved as empty.
     pub fn setting(&self, property: Property) -> Option<Cow<'_, Value>> {
         if property == Property::Name {

@@ -4,10 +4,11 @@ use super::{Acceptance, Approved, ApprovedConnector, ExpectedChange};
 use crate::connector::domain::Domain;
 use crate::connector::property::{Kind, Property};
 use crate::connector::value::{Raw, Value};
-use crate::connector::{Guid, parse_guid};
+use crate::connector::{Connector, Guid, parse_guid};
 use crate::document::reader::nearest;
 use crate::document::yaml::{Content, Key};
 use crate::document::{Node, Reader};
+use crate::finding::Location;
 use crate::lists::Lists;
 use crate::snapshot::Organization;
 use crate::trust::Header;
@@ -142,6 +143,30 @@ fn connector(reader: &Reader<'_>, node: &Node) -> Option<ApprovedConnector> {
         location: reader.location(node.place),
         setting_places,
     })
+}
+
+/// A connector that somebody wants: `kind: Connector`, with `name`, perhaps `id`, and every setting.
+pub fn proposed_connector(reader: &Reader<'_>, node: &Node) -> Option<(Connector, Location)> {
+    let mut fields = reader.fields(node, "a connector")?;
+    fields.header("Connector");
+    let name = fields.required("name").and_then(|node| reader.text(node));
+    let id_node = fields.optional("id");
+    let id = id_node.and_then(|node| guid(reader, node));
+    let settings = fields
+        .required("settings")
+        .and_then(|node| settings(reader, node));
+    fields.finish();
+    if id_node.is_some() && id.is_none() {
+        return None;
+    }
+    let (settings, _) = settings?;
+    let connector = Connector {
+        name: name?,
+        exchange_object_id: id,
+        settings,
+        ..Connector::default()
+    };
+    Some((connector, reader.location(node.place)))
 }
 
 /// Values, and the line and column of each.

@@ -7,7 +7,7 @@ use super::targets::{Selection, targets};
 use super::{Common, Failure, Outcome, TrustArgs, parse_fail_on, parse_report};
 use crate::finding::Severity;
 use crate::parallel::in_parallel;
-use crate::report::{Format, Judged, render};
+use crate::report::{Format, Judged, Report, render};
 use crate::verdict;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -27,17 +27,41 @@ error, and a mild finding never hides that something was not looked at.";
 pub(super) struct CheckArgs {
     #[command(flatten)]
     selection: Selection,
-    /// Format of standard output
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
-    /// Also write a report to a file; may be repeated
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_report)]
-    report: Vec<(Format, PathBuf)>,
+    #[command(flatten)]
+    written: Written,
     /// Fail on this severity already; only stricter than the policy
     #[arg(long, value_name = "SEVERITY", value_parser = parse_fail_on)]
     fail_on: Option<Severity>,
     #[command(flatten)]
     trust: TrustArgs,
+}
+
+/// What a run writes, and where.
+#[derive(Debug, Args)]
+pub(super) struct Written {
+    /// Format of standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Also write a report to a file; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_report::<Format>)]
+    report: Vec<(Format, PathBuf)>,
+}
+
+impl Written {
+    /// Writes a report to standard output and to files, and says how the run ends.
+    pub fn write(&self, report: &Report<'_>, console: &Console) -> Outcome {
+        console.result(&render(report, self.format))?;
+        // What was found is out before a file can fail, and a file that fails does not hide it.
+        let mut code = report.conclusion.exit_code;
+        for (format, path) in &self.report {
+            let text = anstream::adapter::strip_str(&render(report, *format)).to_string();
+            if let Err(failure) = write_report(path, &text) {
+                console.failure(&failure);
+                code = verdict::worst(&[code, failure.exit_code()]);
+            }
+        }
+        Ok(code)
+    }
 }
 
 pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> Outcome {
@@ -65,16 +89,7 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
         judging.judge(target, &judging.look(target))
     });
     let report = judging.report(tenants, &targets);
-    console.result(&render(&report, arguments.format))?;
-    // What was found is out before a file can fail, and a file that fails does not hide it.
-    let mut code = report.conclusion.exit_code;
-    for (format, path) in &arguments.report {
-        let text = anstream::adapter::strip_str(&render(&report, *format)).to_string();
-        if let Err(failure) = write_report(path, &text) {
-            console.failure(&failure);
-            code = verdict::worst(&[code, failure.exit_code()]);
-        }
-    }
+    let mut code = arguments.written.write(&report, console)?;
     let judged: Vec<&Judged> = report.tenants.iter().collect();
     if let Err(failure) = judging.remember(&judged, None) {
         console.failure(&failure);
@@ -98,7 +113,7 @@ pub(super) fn fail_on(
     }
 }
 
-fn write_report(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_report(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| {
         Failure::run(
             format!("cannot write {}: {error}", path.display()),

@@ -5,8 +5,8 @@ use crate::baseline::organization;
 use crate::document::{Node, Problem, Problems, Reader, Source};
 use crate::snapshot::Organization;
 use crate::tenant::{TENANT_NAME_HELP, is_tenant_name};
-use crate::trust::files;
-use std::collections::BTreeMap;
+use crate::trust::files::{self, Documents};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 /// The file's name.
@@ -37,6 +37,36 @@ pub struct Tenant {
     pub organization: Organization,
     /// The exported file, relative to the audit repository.
     pub export: String,
+}
+
+impl Config {
+    /// In what another configuration differs, by tenant, in words.
+    pub fn differences(&self, other: &Self) -> Vec<(String, String)> {
+        let names: BTreeSet<&String> = self.tenants.keys().chain(other.tenants.keys()).collect();
+        let mut found = Vec::new();
+        for name in names {
+            let words = match (self.tenants.get(name), other.tenants.get(name)) {
+                (Some(_), None) => format!("{name} is no longer configured"),
+                (None, Some(_)) => format!("{name} is configured, too"),
+                (Some(old), Some(new)) if old.organization != new.organization => {
+                    format!("{name} is another organization from then on")
+                }
+                (Some(old), Some(new)) if old.export != new.export => format!(
+                    "{name} is read from {} instead of {}",
+                    new.export, old.export
+                ),
+                _ => continue,
+            };
+            found.push((name.clone(), words));
+        }
+        if (&self.history.repository, &self.history.name)
+            != (&other.history.repository, &other.history.name)
+        {
+            let words = "the history lies somewhere else from then on".to_owned();
+            found.push(("history".to_owned(), words));
+        }
+        found
+    }
 }
 
 /// Finds the configuration: the file that was named, else the one here or in the nearest parent folder.
@@ -76,10 +106,22 @@ impl Config {
         let bytes = files::read(folder, &shown).map_err(|error| {
             Failure::run(error.to_string(), "put the configuration itself there")
         })?;
+        Self::from_bytes(&shown, bytes)
+    }
+
+    /// The configuration of an audit repository that is not read from its folder.
+    pub fn of(documents: &impl Documents) -> Result<Self, Failure> {
+        let bytes = documents.read(FILE_NAME).map_err(|error| {
+            Failure::run(error.to_string(), "commit the configuration itself there")
+        })?;
+        Self::from_bytes(FILE_NAME, bytes)
+    }
+
+    fn from_bytes(shown: &str, bytes: Vec<u8>) -> Result<Self, Failure> {
         let text = String::from_utf8(bytes).map_err(|error| {
             Problems::from(
                 Problem::of_file(
-                    &shown,
+                    shown,
                     format!(
                         "the file is not UTF-8 after byte {}",
                         error.utf8_error().valid_up_to()
@@ -89,7 +131,7 @@ impl Config {
             )
         })?;
         Ok(Self::parse(Source {
-            path: &shown,
+            path: shown,
             text: &text,
         })?)
     }

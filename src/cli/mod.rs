@@ -6,10 +6,12 @@ mod config;
 mod console;
 mod explain;
 mod fetch;
+mod gate;
 mod history;
 mod history_key;
 mod judging;
 mod past;
+mod plan;
 mod policy;
 mod previous;
 mod problems;
@@ -28,7 +30,6 @@ use crate::digest::Digest;
 use crate::document::time::parse_time;
 use crate::finding::Severity;
 use crate::git::Oid;
-use crate::report::Format;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use console::Console;
 use jiff::Timestamp;
@@ -79,6 +80,12 @@ enum Command {
     /// Compare connectors with the signed baseline under the policy
     #[command(after_help = check::AFTER_HELP)]
     Check(check::CheckArgs),
+    /// Say how to turn the observed connectors into the approved ones
+    #[command(after_help = plan::AFTER_HELP)]
+    Plan(plan::PlanArgs),
+    /// Judge a change before it is made: a pull request, a connector document or a cmdlet line
+    #[command(after_help = gate::AFTER_HELP)]
+    Gate(gate::GateArgs),
     /// Read connectors and print the normalised snapshot; writes nothing
     Fetch(fetch::FetchArgs),
     /// Read connectors, judge them, and commit what was seen to the history
@@ -205,6 +212,8 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, console: &Console) -> Outcome {
     match &cli.command {
         Command::Check(arguments) => check::run(&cli.common, arguments, console),
+        Command::Plan(arguments) => plan::run(&cli.common, arguments, console),
+        Command::Gate(arguments) => gate::run(&cli.common, arguments, console),
         Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),
         Command::Snapshot(arguments) => snapshot::run(&cli.common, arguments, console),
         Command::History(command) => history::run(&cli.common, command, console),
@@ -302,12 +311,17 @@ fn parse_fail_on(text: &str) -> Result<Severity, String> {
 }
 
 /// `--report FORMAT=FILE`
-fn parse_report(text: &str) -> Result<(Format, PathBuf), String> {
+fn parse_report<F: clap::ValueEnum>(text: &str) -> Result<(F, PathBuf), String> {
     let (format, file) = text
         .split_once('=')
-        .ok_or_else(|| "write FORMAT=FILE, such as sarif=connguard.sarif".to_owned())?;
-    let format = <Format as clap::ValueEnum>::from_str(format, false)
-        .map_err(|_| format!("there is no format {format:?}: one of human, json, sarif"))?;
+        .ok_or_else(|| "write FORMAT=FILE, such as json=connguard.json".to_owned())?;
+    let format = F::from_str(format, false).map_err(|_| {
+        let known: Vec<String> = F::value_variants()
+            .iter()
+            .filter_map(|known| Some(known.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        format!("there is no format {format:?}: one of {}", known.join(", "))
+    })?;
     if file.is_empty() {
         return Err("name a file after the `=`".to_owned());
     }

@@ -27,6 +27,8 @@ pub(super) enum SchemaKind {
     Snapshot,
     /// `connguard check --format json`
     Report,
+    /// `connguard plan --format json`
+    Plan,
 }
 
 pub(super) fn schema(kind: SchemaKind, console: &Console) -> Outcome {
@@ -40,6 +42,7 @@ pub(super) fn schema(kind: SchemaKind, console: &Console) -> Outcome {
         SchemaKind::Export => schema::export(),
         SchemaKind::Snapshot => schema::snapshot(),
         SchemaKind::Report => crate::report::json::schema(),
+        SchemaKind::Plan => crate::plan::wire::schema(),
     };
     console.result(&canonical::to_string(&schema))?;
     Ok(0)

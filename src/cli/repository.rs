@@ -4,17 +4,63 @@ use super::config::{self, Config};
 use super::console::Console;
 use super::past::Past;
 use super::state::State;
-use super::{Common, Failure, TrustArgs};
+use super::{Common, Failure, TrustArgs, fetch};
+use crate::document::{Problem, Problems};
 use crate::policy::{Policy, PolicyError, Rules};
+use crate::source::export::{self, Export};
+use crate::trust::files::{Documents, FileError};
 use crate::trust::{Floor, Key, Known, Memory, Refusal, Sightings, Trust};
+use crate::versions::Committed;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// Where the files of an audit repository are read from.
+pub(crate) enum Content {
+    /// Its folder, as it is.
+    Folder(PathBuf),
+    /// A commit.
+    Commit(Committed),
+}
+
+impl Documents for Content {
+    fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        match self {
+            Self::Folder(folder) => folder.read(path),
+            Self::Commit(commit) => commit.read(path),
+        }
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        match self {
+            Self::Folder(own) => own.names(folder),
+            Self::Commit(commit) => commit.names(folder),
+        }
+    }
+}
+
+impl Content {
+    /// An export that the configuration names.
+    pub fn export(&self, path: &str) -> Result<Export, Problems> {
+        match self {
+            Self::Folder(folder) => fetch::read_configured(folder, path),
+            Self::Commit(commit) => {
+                let bytes = commit.read(path).map_err(|error| {
+                    Problem::of_file(path, error.to_string())
+                        .help("commit the export, or name one with --from")
+                })?;
+                export::read(path, &bytes)
+            }
+        }
+    }
+}
 
 /// An audit repository.
 pub(crate) struct Repository {
     /// Its folder.
     pub folder: PathBuf,
+    /// Where its files are read from.
+    pub content: Content,
     /// Its configuration.
     pub config: Config,
     /// Its root, or why that cannot be believed.
@@ -23,6 +69,8 @@ pub(crate) struct Repository {
     pub state: Option<State>,
     /// The history of the repository, verified; `None` where there is none.
     pub past: Result<Option<Past>, Failure>,
+    /// What earlier runs and the history remember.
+    pub memory: Memory,
     /// The root that was trusted before anything was read, if there is one.
     pub floor: Option<Floor>,
     /// Its policy; `None` without a verified root to verify it by.
@@ -36,16 +84,42 @@ impl Repository {
         arguments: &TrustArgs,
         console: &Console,
     ) -> Result<Option<Self>, Failure> {
-        let pin = arguments.pin()?;
+        arguments.pin()?;
         let Some(path) = config::find(common.config.as_deref())? else {
             return Ok(None);
         };
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let folder = folder_of(&path);
         console.detail(&format!("reading {}", path.display()));
         let config = Config::load(&path)?;
+        let content = Content::Folder(folder.clone());
+        Self::open(folder, content, config, arguments, console).map(Some)
+    }
+
+    /// The same of a folder as one commit has it.
+    pub fn at(
+        folder: &Path,
+        commit: Committed,
+        arguments: &TrustArgs,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let config = Config::of(&commit)?;
+        Self::open(
+            folder.to_owned(),
+            Content::Commit(commit),
+            config,
+            arguments,
+            console,
+        )
+    }
+
+    fn open(
+        folder: PathBuf,
+        content: Content,
+        config: Config,
+        arguments: &TrustArgs,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let pin = arguments.pin()?;
         let state = State::open(arguments.state.as_deref())?;
         let name = name_of(&folder);
         let known = Known {
@@ -54,7 +128,7 @@ impl Repository {
             repository: &name,
         };
         let floor = known.floor();
-        let trust = Trust::open(&folder, known, arguments.now());
+        let trust = Trust::open(&content, known, arguments.now());
         let mut memory = known.memory.cloned().unwrap_or_default();
         let past = open_past(
             &folder,
@@ -70,7 +144,7 @@ impl Repository {
                     memory: Some(&memory),
                     ..known
                 };
-                Trust::open_from(&folder, floor, known, arguments.now())
+                Trust::open_from(&content, floor, known, arguments.now())
             }
             (_, trust) => trust,
         };
@@ -84,7 +158,7 @@ impl Repository {
         let policy = trust
             .as_ref()
             .ok()
-            .map(|trust| Policy::open(&folder, trust));
+            .map(|trust| Policy::open(&content, trust));
         if let Some(Ok(policy)) = &policy {
             let signers: Vec<&str> = policy
                 .signers()
@@ -98,15 +172,17 @@ impl Repository {
                 signers.join(", ")
             ));
         }
-        Ok(Some(Self {
+        Ok(Self {
             folder,
+            content,
             config,
             trust,
             floor,
             state,
             past,
+            memory,
             policy,
-        }))
+        })
     }
 
     /// The repository around the current folder, or the one named; there must be one.
@@ -235,6 +311,14 @@ impl Repository {
     /// The verified policy.
     pub fn verified_policy(&self) -> Option<&Policy> {
         self.policy.as_ref().and_then(|policy| policy.as_ref().ok())
+    }
+}
+
+/// The folder of an audit repository, by its configuration.
+pub(super) fn folder_of(config: &Path) -> PathBuf {
+    match config.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 

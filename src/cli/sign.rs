@@ -360,6 +360,7 @@ fn above_all(review: &mut Review, subject: String, words: String) {
         words,
         direction: Direction::Widens,
         severity: Severity::High,
+        about: None,
     };
     review.lines.insert(0, line);
 }

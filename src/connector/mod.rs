@@ -3,6 +3,7 @@
 pub mod address;
 pub mod certificate;
 pub mod domain;
+pub mod lint;
 pub mod names;
 pub mod property;
 pub mod value;

@@ -58,6 +58,14 @@ pub enum GitError {
         /// What the library says.
         reason: String,
     },
+    /// There is no such branch, tag or commit.
+    #[error("the git repository {path} has no revision {revision:?}")]
+    NoRevision {
+        /// Its folder.
+        path: String,
+        /// What was asked for.
+        revision: String,
+    },
     /// An object is not there.
     #[error("the object {0} is missing")]
     Missing(Oid),
@@ -92,6 +100,7 @@ impl GitError {
             Self::Shallow(path) => format!("git -C {path} fetch --unshallow; in CI, check out with the whole history (fetch-depth: 0)"),
             Self::Configuration { path, key } => format!("look at {path}/config; if you need {key}, set it in your own configuration: git config --global"),
             Self::Damaged { .. } => "find out who wrote to the repository; restore the object from another clone".to_owned(),
+            Self::NoRevision { .. } => "name a branch, a tag or a commit that was fetched; in CI, check out with the whole history (fetch-depth: 0)".to_owned(),
             Self::Missing(_) => "fetch the repository whole, or restore it from another clone".to_owned(),
             Self::Locked { .. } => "try again; if no other process runs, a crashed one left the .lock file that is named: take it away".to_owned(),
             Self::Moved(_) => "try again".to_owned(),
@@ -216,6 +225,23 @@ impl Git {
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(self.error(error)),
         }
+    }
+
+    /// The commit that a revision names: a branch, a tag, a commit, as git spells them.
+    pub fn revision(&self, text: &str) -> Result<Oid, GitError> {
+        let found = self.with(|repository| {
+            let object = repository.revparse_single(text)?;
+            Ok(object.peel_to_commit()?.id())
+        });
+        found.map_err(|error| match error.code() {
+            ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Peel => {
+                GitError::NoRevision {
+                    path: self.path.display().to_string(),
+                    revision: text.to_owned(),
+                }
+            }
+            _ => self.error(error),
+        })
     }
 
     /// Moves a ref from what it is known to be.

@@ -1,6 +1,7 @@
 //! The policy file: tenants, thresholds, which rules, and what is changed about them.
 
 use super::rule::read_severity;
+use super::settings::{self, Narrowing, PlanLimits};
 use crate::connector::property::Property;
 use crate::digest::Digest;
 use crate::document::reader::nearest;
@@ -40,6 +41,10 @@ pub struct Document {
     pub overrides: Vec<Override>,
     /// Settings whose absence from a record is tolerated, and why.
     pub may_be_absent: BTreeMap<Property, String>,
+    /// How much one plan may change.
+    pub plan: PlanLimits,
+    /// What the gate does with a change that only narrows trust.
+    pub narrowing: Narrowing,
     /// Roots with which trust was meant to begin anew.
     pub trust_restarts: Vec<TrustRestart>,
 }
@@ -140,6 +145,14 @@ fn read(reader: &Reader<'_>, node: &Node, catalogue_ids: &[&str]) -> Option<Docu
         || Some(BTreeMap::new()),
         |node| read_may_be_absent(reader, node),
     );
+    let plan = fields.optional("plan").map_or_else(
+        || Some(PlanLimits::default()),
+        |node| settings::plan_limits(reader, node),
+    );
+    let narrowing = fields.optional("gate").map_or_else(
+        || Some(Narrowing::default()),
+        |node| settings::gate(reader, node),
+    );
     let trust_restarts = fields
         .optional("trust_restarts")
         .map_or_else(|| Some(Vec::new()), |node| reader.list(node, read_restart));
@@ -170,6 +183,8 @@ fn read(reader: &Reader<'_>, node: &Node, catalogue_ids: &[&str]) -> Option<Docu
         rules,
         overrides,
         may_be_absent: may_be_absent?,
+        plan: plan?,
+        narrowing: narrowing?,
         trust_restarts: trust_restarts?,
     })
 }

@@ -9,6 +9,7 @@ pub mod document;
 pub mod evaluate;
 pub mod predicate;
 pub mod rule;
+pub mod settings;
 
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Source};
@@ -79,33 +80,9 @@ impl Policy {
     pub fn open(documents: &(impl Documents + ?Sized), trust: &Trust) -> Result<Self, PolicyError> {
         let file = SignedFile::load(documents, PATH).map_err(Refusal::from)?;
         let signers = trust.verify(Duty::Policy, &file)?;
-        let source = Source {
-            path: PATH,
-            text: keyring::text(PATH, &file.bytes)?,
-        };
-        let mut rules = catalogue::load()?;
-        let document = Document::parse(
-            source,
-            &rules
-                .iter()
-                .map(|rule| rule.id.as_str())
-                .collect::<Vec<_>>(),
-        )?;
+        let (document, known) = parse(&file)?;
         let rollback = trust.remembered(&Key::Policy, PATH, &document.header, file.digest())?;
-        let revision = match document.catalogue {
-            Catalogue::Default(revision) => revision,
-            Catalogue::Nothing => {
-                rules.clear();
-                0
-            }
-        };
-        rules.extend(own_rules(documents, &document)?);
-        rules.sort_by(|one, two| one.id.cmp(&two.id));
-        let rules = Rules {
-            list: rules,
-            overrides: document.overrides.clone(),
-            revision,
-        };
+        let rules = Rules::of(documents, &document, known)?;
         Ok(Self {
             document,
             digest: file.digest(),
@@ -119,6 +96,32 @@ impl Policy {
     pub fn signers(&self) -> &[Signer] {
         &self.signers
     }
+}
+
+/// What a policy file says, and the compiled-in rules that it was read against.
+fn parse(file: &SignedFile) -> Result<(Document, Vec<Rule>), PolicyError> {
+    let source = Source {
+        path: PATH,
+        text: keyring::text(PATH, &file.bytes)?,
+    };
+    let known = catalogue::load()?;
+    let ids: Vec<&str> = known.iter().map(|rule| rule.id.as_str()).collect();
+    let document = Document::parse(source, &ids)?;
+    Ok((document, known))
+}
+
+/// What a policy that somebody proposes would say, signed or not: to be shown and judged by beforehand.
+///
+/// # Errors
+///
+/// A file that cannot be read, and every mistake in it and in its rules.
+pub fn proposed(
+    documents: &(impl Documents + ?Sized),
+) -> Result<(SignedFile, Document, Rules), PolicyError> {
+    let file = SignedFile::load(documents, PATH).map_err(Refusal::from)?;
+    let (document, known) = parse(&file)?;
+    let rules = Rules::of(documents, &document, known)?;
+    Ok((file, document, rules))
 }
 
 /// Reads the rule files that the policy lists, each against its digest, and refuses those that it does not list.
@@ -193,6 +196,25 @@ fn unlisted(
 }
 
 impl Rules {
+    /// The rules in force by a policy: of the compiled-in ones those that it takes, and its own.
+    fn of(
+        documents: &(impl Documents + ?Sized),
+        document: &Document,
+        known: Vec<Rule>,
+    ) -> Result<Self, PolicyError> {
+        let (mut list, revision) = match document.catalogue {
+            Catalogue::Default(revision) => (known, revision),
+            Catalogue::Nothing => (Vec::new(), 0),
+        };
+        list.extend(own_rules(documents, document)?);
+        list.sort_by(|one, two| one.id.cmp(&two.id));
+        Ok(Self {
+            list,
+            overrides: document.overrides.clone(),
+            revision,
+        })
+    }
+
     /// The compiled-in rules as they are, where there is no verified policy.
     pub fn catalogue_alone() -> Result<Self, Problems> {
         Ok(Self {

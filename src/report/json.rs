@@ -65,6 +65,8 @@ struct Options {
     from: Option<String>,
     /// The time given with `--taken-at`.
     taken_at: Option<String>,
+    /// What the gate judges: the two commits, the lines or the document; null for a check.
+    change: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -201,6 +203,8 @@ struct Finding {
     status: Status,
     /// `new` or `open` against the run before in the history; null without one.
     since: Option<String>,
+    /// Whether it may decide the verdict: false where the gate only shows it, as it was open before or only narrows.
+    decides: bool,
     title: String,
     message: String,
     fix: String,
@@ -297,6 +301,7 @@ fn wire(report: &Report<'_>) -> Wire {
             tenants: report.asked.clone(),
             from: report.from.clone(),
             taken_at: report.taken_at.map(|time| time.to_string()),
+            change: report.change.clone(),
         },
         root: report.root.as_ref().map(|root| Root {
             version: root.version,
@@ -459,6 +464,7 @@ fn finding(own: &finding::Finding, tenant_id: &str) -> Finding {
             finding::Status::Accepted => Status::Accepted,
         },
         since: own.since.map(|since| since.name().to_owned()),
+        decides: own.decides,
         title: own.title.clone(),
         message: own.message.clone(),
         fix: own.fix.clone(),

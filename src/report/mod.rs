@@ -2,8 +2,10 @@
 //! writes all of it: it does not filter, judge or exit.
 
 pub mod human;
+pub mod inert;
 pub mod json;
 pub mod pipeline;
+pub mod plan;
 pub mod sarif;
 
 use crate::assessment::Assessment;
@@ -35,6 +37,8 @@ pub struct Report<'a> {
     pub policy: Option<PolicySummary>,
     /// The history, where there is one.
     pub history: Option<HistorySummary>,
+    /// The change that is judged, where it is one.
+    pub change: Option<String>,
     /// The rules that were judged.
     pub rules: &'a Rules,
     /// Findings of the run itself.

@@ -1,11 +1,11 @@
 //! One version of a baseline against the one before.
 
-use super::Review;
+use super::{About, Review};
 use crate::baseline::{Acceptance, Approved, ApprovedConnector, ExpectedChange};
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::drift::Change;
-use crate::finding::{Direction, Severity, shorten};
+use crate::finding::{Direction, Location, Severity, shorten};
 use std::collections::BTreeSet;
 
 /// What a baseline approves that the one before did not, and the other way round.
@@ -106,6 +106,7 @@ fn added(review: &mut Review, connector: &ApprovedConnector) {
         settings.join("; ")
     );
     review.add(label(connector), words, direction, severity);
+    review.about(whole(connector));
     planned(review, connector, &[]);
 }
 
@@ -158,6 +159,45 @@ fn planned(review: &mut Review, connector: &ApprovedConnector, known: &[Expected
             change.reason
         );
         review.add(label(connector), words, weighed.direction, weighed.severity);
+        review.about(about(connector, &weighed));
+    }
+}
+
+/// What a change of a document says is new against the version before, where drift says it of the baseline.
+fn before_not_baseline(change: &Change) -> String {
+    change
+        .words
+        .replace(
+            "that the baseline does not",
+            "that the version before does not",
+        )
+        .replace(
+            "and the baseline approves",
+            "and the version before approves",
+        )
+}
+
+/// A setting of a connector, and where its value stands.
+fn about(connector: &ApprovedConnector, change: &Change) -> About {
+    About {
+        connector: connector.subject(),
+        property: Some(change.property),
+        added: change.added.clone(),
+        removed: change.removed.clone(),
+        count: change.count,
+        location: connector.location_of(change.property),
+    }
+}
+
+/// A connector as a whole.
+fn whole(connector: &ApprovedConnector) -> About {
+    About {
+        connector: connector.subject(),
+        property: None,
+        added: Vec::new(),
+        removed: Vec::new(),
+        count: None,
+        location: connector.location.clone(),
     }
 }
 
@@ -167,6 +207,16 @@ fn removed(review: &mut Review, connector: &ApprovedConnector) {
         Some(ConnectorType::Partner) => review.widens(label(connector), words, Severity::High),
         _ => review.narrows(label(connector), words),
     }
+    // Where it stood is in the version before: in this one it stands nowhere.
+    let location = Location {
+        line: 1,
+        column: 1,
+        ..connector.location.clone()
+    };
+    review.about(About {
+        location,
+        ..whole(connector)
+    });
 }
 
 fn changed(review: &mut Review, old: &ApprovedConnector, new: &ApprovedConnector) {
@@ -185,8 +235,9 @@ fn changed(review: &mut Review, old: &ApprovedConnector, new: &ApprovedConnector
         };
         if before != now {
             let change = Change::new(property, before.into_owned(), now.into_owned(), types);
-            let words = format!("{} {}", property.name(), change.words);
+            let words = format!("{} {}", property.name(), before_not_baseline(&change));
             review.add(&label, words, change.direction, change.severity);
+            review.about(about(new, &change));
         }
     }
     planned(review, new, &old.expected_changes);

@@ -7,8 +7,9 @@ mod baseline;
 mod policy;
 mod root;
 
+use crate::connector::property::Property;
 use crate::document::time;
-use crate::finding::{Direction, Severity};
+use crate::finding::{Direction, Location, Severity, Subject};
 use crate::trust::Header;
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -31,6 +32,26 @@ pub struct Line {
     pub direction: Direction,
     /// How bad the same difference would be as drift; `info` where it would be none.
     pub severity: Severity,
+    /// The connector or setting that changes, where it is one.
+    #[serde(skip)]
+    pub about: Option<About>,
+}
+
+/// The connector or setting that a change is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The connector.
+    pub connector: Subject,
+    /// The setting; `None` for the connector as a whole.
+    pub property: Option<Property>,
+    /// Canonical elements that are approved from then on.
+    pub added: Vec<String>,
+    /// Canonical elements that no longer are.
+    pub removed: Vec<String>,
+    /// How many addresses `added` stands for.
+    pub count: Option<u128>,
+    /// Where that stands.
+    pub location: Location,
 }
 
 /// Everything that a new version changes.
@@ -53,7 +74,15 @@ impl Review {
             words: words.into(),
             direction,
             severity,
+            about: None,
         });
+    }
+
+    /// Says what the change that was added last is about.
+    fn about(&mut self, about: About) {
+        if let Some(line) = self.lines.last_mut() {
+            line.about = Some(about);
+        }
     }
 
     fn widens(&mut self, subject: impl Into<String>, words: impl Into<String>, severity: Severity) {

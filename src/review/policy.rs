@@ -4,6 +4,7 @@ use super::Review;
 use crate::document::time;
 use crate::finding::{Direction, Severity};
 use crate::policy::document::{Catalogue, Document, Override};
+use crate::policy::settings::{Narrowing, PlanLimits};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
@@ -44,6 +45,7 @@ fn first(review: &mut Review, now: &Document) {
     if let Some(window) = now.change_window {
         review.first("change_window", time::words(window), true);
     }
+    settled(review, PlanLimits::default(), Narrowing::default(), now);
     for (name, entries) in now.lists.iter() {
         review.neutral(format!("list {name}"), entries.join(", "));
     }
@@ -116,12 +118,46 @@ fn compare(review: &mut Review, before: &Document, now: &Document) {
         window(now),
         wider(now.change_window > before.change_window),
     );
+    settled(review, before.plan, before.narrowing, now);
     let fewer = now.catalogue == Catalogue::Nothing;
     review.changed("catalogue", catalogue(before), catalogue(now), wider(fewer));
     review.life(Some(&before.header), &now.header);
     lists(review, before, now);
     rules(review, before, now);
     exceptions(review, Some(before), now);
+}
+
+/// How much a plan may change, and what the gate lets through.
+fn settled(review: &mut Review, before: PlanLimits, narrowing: Narrowing, now: &Document) {
+    let plan = now.plan;
+    let laxer = plan.max_share > before.max_share
+        || plan.from > before.from
+        || plan.valid_for > before.valid_for
+        || (plan.all_on_premises && !before.all_on_premises);
+    let words = |limits: PlanLimits| {
+        format!(
+            "{} % of the connectors, {} on-premises ones, from {} connectors on, good for {}",
+            limits.max_share,
+            if limits.all_on_premises {
+                "also all"
+            } else {
+                "never all"
+            },
+            limits.from,
+            time::words(limits.valid_for)
+        )
+    };
+    review.changed("limits of plans", words(before), words(plan), wider(laxer));
+    let gate = |narrowing| match narrowing {
+        Narrowing::Pass => "lets changes pass that only narrow trust",
+        Narrowing::Review => "judges changes that narrow trust like any other",
+    };
+    review.changed(
+        "gate",
+        gate(narrowing),
+        gate(now.narrowing),
+        wider(now.narrowing == Narrowing::Pass),
+    );
 }
 
 fn catalogue(document: &Document) -> String {

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The largest document or signature that is read, in bytes.
-const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+pub const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// At most this many signature files of one document are looked at.
 const MOST_SIGNATURES: usize = 200;

@@ -405,7 +405,7 @@ pub(super) fn status(
 }
 
 /// Whether a document is the newest one seen, or follows it.
-pub(super) fn follows(
+pub fn follows(
     seen: &Seen,
     path: &str,
     header: &Header,

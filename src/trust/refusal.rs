@@ -147,7 +147,7 @@ pub struct TooFew {
 }
 
 impl TooFew {
-    /// The command that signs, with and without connguard.
+    /// How to go on.
     fn help(&self) -> String {
         let changed = self.rejected.iter().any(|rejected| rejected.changed);
         if changed {
@@ -157,6 +157,11 @@ impl TooFew {
                 self.path
             );
         }
+        format!("have it signed: {}", self.command())
+    }
+
+    /// How it is signed, with and without connguard.
+    pub fn command(&self) -> String {
         let folder = super::files::signature_folder(&self.path);
         let (path, namespace) = (&self.path, self.namespace);
         let own = match self.role {
@@ -170,9 +175,7 @@ impl TooFew {
                 Some(tenant) => format!("connguard baseline sign {tenant}"),
             },
         };
-        format!(
-            "have it signed: {own}, or ssh-keygen -Y sign -n {namespace} -f KEY < {path} > {folder}/NAME.sig"
-        )
+        format!("{own}, or ssh-keygen -Y sign -n {namespace} -f KEY < {path} > {folder}/NAME.sig")
     }
 }
 

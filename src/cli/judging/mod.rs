@@ -259,11 +259,14 @@ impl<'r> Judging<'r> {
             superseded: earlier.superseded.as_ref(),
             gap: earlier.gap,
         };
+        let policy = self.repository.and_then(Repository::verified_policy);
         let mut assessment = assess(&Case {
             tenant: &target.name,
             snapshot: &observed.snapshot,
             baseline,
-            policy: self.repository.and_then(Repository::verified_policy),
+            proposed: None,
+            policy,
+            shared_lists: policy.map(|policy| &policy.document.lists),
             rules: self.rules,
             by_operator: self.selection.path().is_some(),
             read_from: observed.source,
@@ -286,7 +289,7 @@ impl<'r> Judging<'r> {
     fn baseline(&self, tenant: &str) -> Option<Result<Baseline, BaselineError>> {
         let repository = self.repository?;
         let trust = repository.trust.as_ref().ok()?;
-        let opened = Baseline::open(&repository.folder, tenant, trust);
+        let opened = Baseline::open(&repository.content, tenant, trust);
         if let Ok(baseline) = &opened {
             let key = baseline.approved.key(baseline.approval().route);
             let version = baseline.approved.header.version;
@@ -313,13 +316,10 @@ impl<'r> Judging<'r> {
         } else {
             let read = match (&target.file, target.configured) {
                 (Some(path), _) => fetch::read(path, self.selection.taken_at),
-                (None, Some(tenant)) => {
-                    let folder = self
-                        .repository
-                        .map(|repository| repository.folder.clone())
-                        .unwrap_or_default();
-                    fetch::read_configured(&folder, &tenant.export)
-                }
+                (None, Some(tenant)) => match self.repository {
+                    Some(repository) => repository.content.export(&tenant.export),
+                    None => return Ok(None),
+                },
                 (None, None) => return Ok(None),
             };
             let export = read.map_err(|problems| self.shown(&problems))?;

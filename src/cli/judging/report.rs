@@ -47,6 +47,16 @@ impl<'r> Judging<'r> {
 
     /// Everything that the run found out.
     pub fn report(&self, tenants: Vec<Judged>, targets: &[Target<'_>]) -> Report<'r> {
+        self.report_of(tenants, targets, None)
+    }
+
+    /// The same of a change, with what was found about it as a whole.
+    pub fn report_of(
+        &self,
+        tenants: Vec<Judged>,
+        targets: &[Target<'_>],
+        change: Option<(String, Vec<Finding>)>,
+    ) -> Report<'r> {
         let trust = self
             .repository
             .and_then(|repository| repository.trust.as_ref().ok());
@@ -59,6 +69,8 @@ impl<'r> Judging<'r> {
         });
         let all: Vec<&Judged> = tenants.iter().collect();
         let mut findings = trust.map_or_else(Vec::new, |trust| self.of_run(trust, &all));
+        let (change, of_change) = change.unzip();
+        findings.extend(of_change.unwrap_or_default());
         let fails_on = self.fail_on_of_run(trust, &all);
         let history = self.history_summary();
         if let Some(history) = history
@@ -91,6 +103,7 @@ impl<'r> Judging<'r> {
                 }),
             root,
             history,
+            change,
             rules: self.rules,
             conclusion: verdict::of_run(&conclusions, &findings, fails_on),
             findings,

@@ -8,7 +8,7 @@ mod values;
 use super::{Judged, Report};
 use crate::assessment::Times;
 use crate::document::time::words;
-use crate::finding::{Direction, Finding, Severity, Status, Subject, excerpt};
+use crate::finding::{Direction, Finding, Severity, Since, Status, Subject, excerpt};
 use crate::hostile_text::{spelled, visible};
 use crate::verdict::Verdict;
 use owo_colors::{OwoColorize as _, Style};
@@ -197,7 +197,7 @@ impl Page {
         const SHOWN: usize = 6;
         let widened: Vec<&Finding> = findings
             .iter()
-            .filter(|finding| finding.direction == Some(Direction::Widens))
+            .filter(|finding| finding.direction == Some(Direction::Widens) && finding.decides)
             .collect();
         if widened.len() < 2 {
             return;
@@ -288,6 +288,7 @@ impl Page {
 
     fn finding(&mut self, indent: usize, finding: &Finding) {
         let (label, style) = match finding.status {
+            Status::Open if !finding.decides => (finding.severity.name(), Style::new().dimmed()),
             Status::Open => (finding.severity.name(), severity_style(finding.severity)),
             Status::Accepted => ("accepted", Style::new().dimmed()),
         };
@@ -302,13 +303,18 @@ impl Page {
             Some(Direction::Narrows) => " [narrows trust]",
             Some(Direction::Neutral) | None => "",
         };
+        let aside = match (finding.decides, finding.since) {
+            (true, _) => "",
+            (false, Some(Since::Open)) => " [open before, decides nothing]",
+            (false, _) => " [only narrows, decides nothing]",
+        };
         self.labelled(
             indent,
             label,
             style,
             11,
             &format!(
-                "{}: {property}{}{direction}",
+                "{}: {property}{}{direction}{aside}",
                 finding.rule,
                 visible(&finding.message)
             ),
@@ -375,6 +381,7 @@ fn verdict(tenant: &Judged) -> String {
     let worst = tenant
         .assessment
         .open()
+        .filter(|finding| finding.decides)
         .map(|finding| finding.severity)
         .filter(|severity| *severity > Severity::Info)
         .max();

@@ -69,13 +69,26 @@ impl Page {
         for line in wrap(&conditions, WIDTH) {
             self.line(0, &line.dimmed().to_string());
         }
+        if let Some(change) = &report.change {
+            self.line(
+                0,
+                &format!("the change: {}", visible(change))
+                    .dimmed()
+                    .to_string(),
+            );
+        }
         let conclusion = report.conclusion;
+        let passes = report.change.is_some() && conclusion.exit_code == 0;
         self.line(
             0,
             &format!(
                 "exit {}  {}",
                 conclusion.exit_code,
-                meaning(conclusion.exit_code)
+                if passes {
+                    "the change may be made"
+                } else {
+                    meaning(conclusion.exit_code)
+                }
             ),
         );
     }

@@ -1,0 +1,179 @@
+//! The gate on cmdlet lines and connector documents: the snapshot that they would give, judged.
+
+use super::GateArgs;
+use super::check::fail_on;
+use crate::change::{Proposed, apply, cmdlet, directions, document, replace};
+use crate::cli::console::Console;
+use crate::cli::judging::{Judging, Looked, Observed};
+use crate::cli::repository::{self, Repository};
+use crate::cli::targets::targets;
+use crate::cli::{Common, Failure, Outcome};
+use crate::document::{Problem, Problems, Source};
+use crate::gate::{let_narrowing_pass, since};
+use crate::policy::settings::Narrowing;
+use crate::report::Judged;
+use crate::snapshot::Snapshot;
+use crate::verdict;
+use std::io::Read as _;
+use std::path::Path;
+
+/// The largest change that is read, in bytes.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// What is proposed.
+enum Change {
+    /// Cmdlet lines: where they stand, and their text.
+    Lines(String, String),
+    /// A connector document: its path and bytes.
+    Document(String, Vec<u8>),
+}
+
+pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> Outcome {
+    let change = change(arguments)?;
+    let repository = Repository::find(common, &arguments.trust, console)?;
+    if repository.is_none() && arguments.selection.from.is_none() {
+        return Err(Failure::run(
+            "there is no connguard.yaml here or in a parent folder",
+            "change to an audit repository, name one with --config, or judge by an exported file with --from",
+        ));
+    }
+    let policy = repository.as_ref().and_then(Repository::verified_policy);
+    let mut alone = None;
+    let judging = Judging::new(
+        console,
+        (&arguments.selection, &arguments.trust),
+        repository.as_ref(),
+        repository::rules(policy, &mut alone)?,
+        fail_on(
+            arguments.fail_on,
+            policy.map(|policy| policy.document.fail_on),
+        )?,
+    )?;
+    let targets = targets(repository.as_ref(), &arguments.selection)?;
+    let [target] = targets.as_slice() else {
+        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        return Err(Failure::Usage(format!(
+            "a change is made in one organization: name it with --tenant; there are {}",
+            names.join(", ")
+        )));
+    };
+    let looked = judging.look(target);
+    let before = judging.judge(target, &looked);
+    let (judged, looked) = match looked.observed {
+        Ok(Some(observed)) => {
+            let proposed = proposed(&observed.snapshot, &change)?;
+            for note in &proposed.notes {
+                console.note(note);
+            }
+            let directions = directions(&observed.snapshot, &proposed.snapshot);
+            let looked = Looked {
+                baseline: looked.baseline,
+                observed: Ok(Some(Observed {
+                    snapshot: proposed.snapshot,
+                    ..observed
+                })),
+            };
+            let mut after = judging.judge(target, &looked);
+            since(&before.assessment, &mut after.assessment);
+            let narrowing = policy.map_or(Narrowing::default(), |policy| policy.document.narrowing);
+            if narrowing == Narrowing::Pass {
+                let_narrowing_pass(&before.assessment, &mut after.assessment, &directions);
+            }
+            let conclusion = verdict::of_tenant(&after.assessment, judging.fail_on);
+            let after = Judged {
+                conclusion,
+                ..after
+            };
+            (after, looked)
+        }
+        // Where nothing could be read, nothing can be said of what it would become.
+        _ => (before, looked),
+    };
+    drop(looked);
+    let report = judging.report_of(
+        vec![judged],
+        &targets,
+        Some((change.name().to_owned(), Vec::new())),
+    );
+    let code = arguments.written.write(&report, console)?;
+    let judged: Vec<&Judged> = report.tenants.iter().collect();
+    judging.remember(&judged, None)?;
+    Ok(code)
+}
+
+impl Change {
+    fn name(&self) -> &str {
+        match self {
+            Self::Lines(path, _) | Self::Document(path, _) => path,
+        }
+    }
+}
+
+fn change(arguments: &GateArgs) -> Result<Change, Failure> {
+    if let Some(path) = &arguments.document {
+        let name = shown(path);
+        return Ok(Change::Document(name, bytes(path)?));
+    }
+    if let Some(path) = &arguments.file {
+        let (name, bytes) = if path == Path::new("-") {
+            ("(standard input)".to_owned(), input()?)
+        } else {
+            (shown(path), bytes(path)?)
+        };
+        let text = crate::source::text::decode(&name, &bytes).map_err(Problems::from)?;
+        return Ok(Change::Lines(name, text));
+    }
+    if arguments.lines.is_empty() {
+        return Err(Failure::Usage(
+            "say what is to be judged: a cmdlet line, --file, --document, or --base and --head"
+                .to_owned(),
+        ));
+    }
+    Ok(Change::Lines(
+        "(command line)".to_owned(),
+        arguments.lines.join("\n"),
+    ))
+}
+
+fn proposed(snapshot: &Snapshot, change: &Change) -> Result<Proposed, Problems> {
+    match change {
+        Change::Lines(path, text) => {
+            let source = Source { path, text };
+            apply(snapshot, &cmdlet::read(source)?, source)
+        }
+        Change::Document(path, bytes) => Ok(replace(snapshot, document::read(path, bytes)?)),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error.to_string()))?;
+    limited(file).map_err(|reason| unreadable(path, &reason))
+}
+
+fn input() -> Result<Vec<u8>, Failure> {
+    limited(std::io::stdin().lock()).map_err(|reason| unreadable(Path::new("-"), &reason))
+}
+
+fn limited(reader: impl std::io::Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    reader
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("it is larger than {} MiB", LARGEST >> 20));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, reason: &str) -> Failure {
+    Problems::from(
+        Problem::of_file(shown(path), format!("cannot read the change: {reason}"))
+            .help("name a file that can be read"),
+    )
+    .into()
+}

@@ -1,0 +1,455 @@
+//! The gate on a pull request: what HEAD proposes, judged by what BASE says.
+
+use super::GateArgs;
+use super::check::fail_on;
+use super::proposal::{Proposal, widening};
+use crate::assessment::{self, Assessment, Case, Past, assess_proposed};
+use crate::baseline::{self, Approved, Baseline};
+use crate::builtin;
+use crate::cli::config::{self, Config};
+use crate::cli::console::Console;
+use crate::cli::judging::{Judging, Looked};
+use crate::cli::repository::{self, Repository, folder_of};
+use crate::cli::targets::{From, Selection, Target, targets};
+use crate::cli::{Common, Failure, Outcome};
+use crate::document::Problems;
+use crate::finding::{Direction, Finding, Severity, Since, Status};
+use crate::gate::{Observed, beginning, hidden, narrows_only, not_judged, of_review, since};
+use crate::policy::Rules;
+use crate::policy::settings::Narrowing;
+use crate::report::Judged;
+use crate::review::of_baseline;
+use crate::snapshot::SourceKind;
+use crate::trust::files::Documents as _;
+use crate::trust::{SignedFile, manifest};
+use crate::verdict;
+use crate::versions::Committed;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// What was found out about a proposal, or about one tenant's part of it.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Findings.
+    pub findings: Vec<Finding>,
+    /// Why nothing can be said.
+    obstacles: Vec<String>,
+    /// Mistakes in files.
+    failures: Vec<assessment::Failure>,
+    /// Whether more would be approved than is.
+    pub widens: bool,
+}
+
+impl Found {
+    /// Takes down a finding once, by whichever root it was found.
+    pub fn add(&mut self, finding: Finding) {
+        let same = |other: &Finding| other.rule == finding.rule && other.added == finding.added;
+        if !self.findings.iter().any(same) {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Takes down why nothing can be said.
+    pub fn obstacle(&mut self, reason: String) {
+        if !self.obstacles.contains(&reason) {
+            self.obstacles.push(reason);
+        }
+    }
+
+    /// Takes down the mistakes in a file.
+    pub fn problems(&mut self, problems: &Problems) {
+        for problem in problems.iter() {
+            self.failures.push(assessment::Failure {
+                source: problem.place(),
+                message: problem.message.clone(),
+                help: problem
+                    .help
+                    .clone()
+                    .unwrap_or_else(|| "correct the file and have it signed".to_owned()),
+            });
+        }
+    }
+}
+
+pub(super) fn run(
+    common: &Common,
+    arguments: &GateArgs,
+    (base, head): (&str, &str),
+    console: &Console,
+) -> Outcome {
+    let folder = config::find(common.config.as_deref())?
+        .map_or_else(|| PathBuf::from("."), |path| folder_of(&path));
+    let commit = |name: &str| {
+        Committed::at(&folder, name).map_err(|error| Failure::run(error.to_string(), error.help()))
+    };
+    let (base, head) = (commit(base)?, commit(head)?);
+    let change = format!("{} to {}", base.commit, head.commit);
+    let files = changed_files(&base, &head)?;
+    let repository = Repository::at(&folder, base, &arguments.trust, console)?;
+    repository.verified_root()?;
+    let selection = selection(arguments, &repository);
+    let policy = repository.verified_policy();
+    let mut alone = None;
+    let judging = Judging::new(
+        console,
+        (&selection, &arguments.trust),
+        Some(&repository),
+        repository::rules(policy, &mut alone)?,
+        fail_on(
+            arguments.fail_on,
+            policy.map(|policy| policy.document.fail_on),
+        )?,
+    )?;
+    let mut of_all = Found::default();
+    let proposal = Proposal::open(&repository, &head, &arguments.trust, &mut of_all)?;
+    let head_config = configuration(&repository, &head, &files, &mut of_all);
+    of_all.findings.extend(unjudged(&files));
+    let mut all = targets(Some(&repository), &selection)?;
+    all.extend(new_tenants(
+        &repository,
+        head_config.as_ref(),
+        &proposal,
+        &selection,
+    ));
+    let gate = Gate {
+        judging: &judging,
+        repository: &repository,
+        head: &head,
+        proposal: &proposal,
+        files: &files,
+        of_all: &of_all,
+    };
+    let tenants = all.iter().map(|target| gate.tenant(target)).collect();
+    let report = judging.report_of(tenants, &all, Some((change, of_all.findings)));
+    let code = arguments.written.write(&report, console)?;
+    let judged: Vec<&Judged> = report.tenants.iter().collect();
+    judging.remember(&judged, None)?;
+    Ok(code)
+}
+
+/// What is there is known from the history, unless the operator names another source: no pull request gets a credential.
+fn selection(arguments: &GateArgs, repository: &Repository) -> Selection {
+    let recorded = repository
+        .past()
+        .is_some_and(|past| past.tip.is_some() && past.is_good());
+    Selection {
+        tenant: arguments.selection.tenant.clone(),
+        from: arguments
+            .selection
+            .from
+            .clone()
+            .or_else(|| recorded.then_some(From::History(None))),
+        taken_at: arguments.selection.taken_at,
+    }
+}
+
+/// The files that differ between two commits.
+fn changed_files(base: &Committed, head: &Committed) -> Result<BTreeSet<String>, Failure> {
+    let files = |commit: &Committed| {
+        commit
+            .files()
+            .map_err(|error| Failure::run(error.to_string(), error.help()))
+    };
+    let (old, new) = (files(base)?, files(head)?);
+    let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    Ok(paths
+        .into_iter()
+        .filter(|path| old.get(*path) != new.get(*path))
+        .cloned()
+        .collect())
+}
+
+/// Files that the gate says nothing about, workflows first of all.
+fn unjudged(files: &BTreeSet<String>) -> Option<Finding> {
+    let judged = ["trust/", "policies/", "baselines/"];
+    let others: Vec<String> = files
+        .iter()
+        .filter(|path| {
+            *path != config::FILE_NAME && !judged.iter().any(|folder| path.starts_with(folder))
+        })
+        .cloned()
+        .collect();
+    not_judged(&others)
+}
+
+/// HEAD's configuration: its mistakes, and what it says otherwise than BASE's.
+fn configuration(
+    repository: &Repository,
+    head: &Committed,
+    files: &BTreeSet<String>,
+    found: &mut Found,
+) -> Option<Config> {
+    if !files.contains(config::FILE_NAME) {
+        return None;
+    }
+    let config = match Config::of(head) {
+        Ok(config) => config,
+        Err(Failure::Problems(problems)) => {
+            found.problems(&problems);
+            return None;
+        }
+        Err(failure) => {
+            found.obstacle(format!("{failure} → {}", failure.help()));
+            return None;
+        }
+    };
+    for (tenant, words) in repository.config.differences(&config) {
+        found.add(Finding {
+            message: words.clone(),
+            direction: Some(Direction::Neutral),
+            added: vec![tenant, words],
+            since: Some(Since::New),
+            ..builtin::finding(
+                "change-neutral",
+                Severity::Info,
+                beginning(config::FILE_NAME),
+            )
+        });
+    }
+    Some(config)
+}
+
+/// Tenants that HEAD has and BASE does not.
+fn new_tenants<'r>(
+    repository: &'r Repository,
+    config: Option<&Config>,
+    proposal: &Proposal<'_>,
+    selection: &Selection,
+) -> Vec<Target<'r>> {
+    let known = repository.tenants();
+    let policy = proposal.policy.as_ref();
+    let names: BTreeSet<&String> = config
+        .into_iter()
+        .flat_map(|config| config.tenants.keys())
+        .chain(
+            policy
+                .into_iter()
+                .flat_map(|(policy, _)| policy.tenants.keys()),
+        )
+        .filter(|name| !known.contains(*name))
+        .filter(|name| selection.tenant.is_empty() || selection.tenant.contains(*name))
+        .collect();
+    names
+        .into_iter()
+        .map(|name| Target {
+            name: name.clone(),
+            configured: None,
+            file: None,
+        })
+        .collect()
+}
+
+struct Gate<'a> {
+    judging: &'a Judging<'a>,
+    repository: &'a Repository,
+    head: &'a Committed,
+    proposal: &'a Proposal<'a>,
+    files: &'a BTreeSet<String>,
+    of_all: &'a Found,
+}
+
+impl Gate<'_> {
+    fn tenant(&self, target: &Target<'_>) -> Judged {
+        let looked = self.judging.look(target);
+        let mut assessment = self.judging.judge(target, &looked).assessment;
+        // What was open before is shown, and decides nothing.
+        for finding in &mut assessment.findings {
+            finding.since = Some(Since::Open);
+            finding.decides = false;
+        }
+        assessment.resolved.clear();
+        let mut found = Found::default();
+        self.documents(target, &looked, &assessment, &mut found);
+        let obstacles = std::mem::take(&mut assessment.obstacles);
+        let errors = std::mem::take(&mut assessment.errors);
+        if found.widens || self.of_all.widens {
+            // Where more is to be approved, what was not looked at could hide.
+            assessment.obstacles = obstacles;
+            assessment.errors = errors;
+        } else {
+            let failed = errors.into_iter().map(|error| error.message);
+            for reason in obstacles.into_iter().chain(failed) {
+                let note = format!("{}: not decided by this change: {reason}", target.name);
+                self.judging.console.note(&note);
+            }
+        }
+        for part in [&found, self.of_all] {
+            assessment.obstacles.extend(part.obstacles.iter().cloned());
+            assessment.errors.extend(part.failures.iter().cloned());
+        }
+        assessment.findings.extend(found.findings);
+        assessment
+            .findings
+            .sort_by(|one, two| one.reading_order().cmp(&two.reading_order()));
+        let conclusion = verdict::of_tenant(&assessment, self.judging.fail_on);
+        Judged {
+            assessment,
+            conclusion,
+        }
+    }
+
+    /// What the proposal does to a tenant's baseline, and to the rules that it is judged by.
+    fn documents(
+        &self,
+        target: &Target<'_>,
+        looked: &Looked,
+        observed: &Assessment,
+        found: &mut Found,
+    ) {
+        let path = baseline::path(&target.name);
+        let folder = format!("baselines/{}.sigs/", target.name);
+        let touched = |own: &String| {
+            *own == path
+                || own.starts_with(&folder)
+                || own.starts_with("trust/")
+                || own == manifest::PATH
+                || own.starts_with("baselines/manifest.sigs/")
+        };
+        let documents = self.files.iter().any(touched);
+        if !documents && self.proposal.policy.is_none() {
+            return;
+        }
+        // A tenant that never had a baseline is none of this change's business.
+        let had = SignedFile::load(&self.repository.content, &path).ok();
+        if had.is_none() && self.head.read(&path).is_err() && target.configured.is_some() {
+            return;
+        }
+        let Some((file, proposed)) = self.proposal.approved(&path, found) else {
+            return;
+        };
+        let before = match &looked.baseline {
+            Some(Ok(baseline)) => Some(baseline),
+            _ => None,
+        };
+        let is_new = before.is_none_or(|before| before.digest != file.digest());
+        let review = of_baseline(before.map(|before| &before.approved), &proposed);
+        let widens = if is_new {
+            widening(&review)
+        } else {
+            Vec::new()
+        };
+        found.widens = !widens.is_empty();
+        if documents {
+            let signed = self
+                .proposal
+                .is_signed(&target.name, is_new, &widens, found);
+            let passes = self.lets_narrowing_pass() && is_new && narrows_only(&review);
+            for finding in &mut found.findings {
+                if passes && finding.rule == "signatures-missing" {
+                    finding.decides = false;
+                    finding.message += "; it only narrows, so the gate lets it pass: until it is signed, checks give no verdict";
+                }
+            }
+            self.hidden(looked, observed, (&path, &proposed, signed), found);
+        }
+        if is_new {
+            found.findings.extend(of_review(&review, &path));
+            found.expires(&path, &proposed.header, self.judging.now);
+            if let Some(before) = before {
+                let seen = (before.approved.header.version, before.digest);
+                found.continues(&path, seen, &proposed.header, file.digest());
+            }
+        }
+        self.rules(target, before, &proposed, found);
+    }
+
+    fn lets_narrowing_pass(&self) -> bool {
+        let policy = self.repository.verified_policy();
+        let own = policy.map_or(Narrowing::default(), |policy| policy.document.narrowing);
+        let proposed = self.proposal.policy.as_ref();
+        let head = proposed.map_or(Narrowing::Pass, |(document, _)| document.narrowing);
+        own == Narrowing::Pass && head == Narrowing::Pass
+    }
+
+    /// Drift of now that nobody would see any more.
+    fn hidden(
+        &self,
+        looked: &Looked,
+        observed: &Assessment,
+        (path, proposed, signed): (&str, &Approved, bool),
+        found: &mut Found,
+    ) {
+        let Ok(Some(seen)) = &looked.observed else {
+            return;
+        };
+        let seen = Observed {
+            snapshot: &seen.snapshot,
+            findings: &observed.findings,
+        };
+        let hidden = hidden(&seen, proposed, path, signed, self.judging.now);
+        found.findings.extend(hidden);
+    }
+
+    /// Rules that the proposed state breaks and the one in force does not: by BASE's rules, and by HEAD's.
+    fn rules(
+        &self,
+        target: &Target<'_>,
+        before: Option<&Baseline>,
+        proposed: &Approved,
+        found: &mut Found,
+    ) {
+        let rules = self.judging.rules;
+        let lists = self
+            .repository
+            .verified_policy()
+            .map(|policy| &policy.document.lists);
+        let earlier = before.map_or_else(
+            || Assessment::nothing(&target.name, proposed.organization.clone()),
+            |before| self.on(target, &before.approved, rules, lists),
+        );
+        let mut judgements = vec![self.on(target, proposed, rules, lists)];
+        if let Some((document, rules)) = &self.proposal.policy {
+            judgements.push(self.on(target, proposed, rules, Some(&document.lists)));
+        }
+        let mut worst: BTreeMap<_, Finding> = BTreeMap::new();
+        for mut judged in judgements {
+            since(&earlier, &mut judged);
+            let key = judged.key().to_owned();
+            for reason in judged.obstacles {
+                if !earlier.obstacles.contains(&reason) {
+                    found.obstacle(reason);
+                }
+            }
+            for failure in judged.errors {
+                let same = |own: &assessment::Failure| own.message == failure.message;
+                if !found.failures.iter().any(same) {
+                    found.failures.push(failure);
+                }
+            }
+            // What is tolerated, in both, is shown with what is there.
+            let own = |finding: &Finding| finding.decides && finding.status == Status::Open;
+            for finding in judged.findings.into_iter().filter(own) {
+                let entry = worst.entry(finding.fingerprint(&key));
+                let own = entry.or_insert_with(|| finding.clone());
+                if finding.severity > own.severity {
+                    *own = finding;
+                }
+            }
+        }
+        found.findings.extend(worst.into_values());
+    }
+
+    fn on(
+        &self,
+        target: &Target<'_>,
+        approved: &Approved,
+        rules: &Rules,
+        lists: Option<&crate::lists::Lists>,
+    ) -> Assessment {
+        assess_proposed(&Case {
+            tenant: &target.name,
+            snapshot: &approved.as_snapshot(),
+            baseline: None,
+            proposed: Some(approved),
+            policy: None,
+            shared_lists: lists,
+            rules,
+            by_operator: false,
+            read_from: SourceKind::Export,
+            unverified_approvals: false,
+            fail_on: self.judging.fail_on,
+            past: &Past::default(),
+            now: self.judging.now,
+        })
+    }
+}

@@ -1,0 +1,257 @@
+//! `connguard plan`: what is there, judged, and the steps to what was approved.
+
+use super::check::{fail_on, write_report};
+use super::console::Console;
+use super::judging::{Judging, Looked};
+use super::repository::{self, Repository};
+use super::targets::{Selection, Target, targets};
+use super::{Common, Failure, Outcome, TrustArgs, parse_report};
+use crate::hostile_text::visible;
+use crate::plan::{Plan, Purpose, Request, exceeded, inverse, make, on_premises, wire};
+use crate::report::Judged;
+use crate::report::plan::{PlanFormat, render};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+pub(super) const AFTER_HELP: &str = "\
+Exit codes:
+  0   there is nothing to do
+  1   the run could not be done; the message says what and where
+  2   the command line does not fit
+  3   no plan: the snapshot is incomplete or stale, a document is not verified, or the plan
+      exceeds the limits of the policy
+  10  there are steps to carry out
+With --report the plan that undoes this one is written beside each file, as NAME.inverse.EXT.";
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Only stop what widened: the fast first half of an incident
+    #[arg(long)]
+    contain: bool,
+    /// Format of standard output
+    #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
+    format: PlanFormat,
+    /// Also write the plan to a file, and the one that undoes it beside it; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_report::<PlanFormat>)]
+    report: Vec<(PlanFormat, PathBuf)>,
+    /// Let a plan pass that exceeds the policy's limits: say how many connectors it changes
+    #[arg(long, value_name = "N")]
+    changes: Option<usize>,
+    /// Show a plan that was written as JSON, however old it is; its digest is checked
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["contain", "changes", "tenant", "from", "taken_at"])]
+    show: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// Whether there are steps to carry out.
+const STEPS: u8 = 10;
+
+pub(super) fn run(common: &Common, arguments: &PlanArgs, console: &Console) -> Outcome {
+    if let Some(path) = &arguments.show {
+        let plan = read(path)?;
+        return show(arguments, &[plan], console);
+    }
+    let repository = Repository::found(common, &arguments.trust, console)?;
+    let policy = repository.verified_policy();
+    let mut alone = None;
+    let judging = Judging::new(
+        console,
+        (&arguments.selection, &arguments.trust),
+        Some(&repository),
+        repository::rules(policy, &mut alone)?,
+        fail_on(None, policy.map(|policy| policy.document.fail_on))?,
+    )?;
+    let targets = targets(Some(&repository), &arguments.selection)?;
+    if targets.len() > 1 && asks_for_one(arguments) {
+        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        return Err(Failure::Usage(format!(
+            "a script is for one organization: name it with --tenant; there are {}",
+            names.join(", ")
+        )));
+    }
+    let mut plans = Vec::new();
+    let mut judged = Vec::new();
+    let mut code = 0;
+    for target in &targets {
+        let looked = judging.look(target);
+        let verdict = judging.judge(target, &looked);
+        match plan(arguments, &judging, target, (&looked, &verdict)) {
+            Ok(plan) => plans.push(plan),
+            Err(failure) => {
+                console.failure(&failure);
+                code = worst(code, failure.exit_code());
+            }
+        }
+        judged.push(verdict);
+    }
+    let shown = show(arguments, &plans, console)?;
+    let judged: Vec<&Judged> = judged.iter().collect();
+    judging.remember(&judged, None)?;
+    Ok(worst(code, shown))
+}
+
+fn asks_for_one(arguments: &PlanArgs) -> bool {
+    let asked = arguments.report.iter().map(|(format, _)| *format);
+    asked
+        .chain([arguments.format])
+        .any(|format| format == PlanFormat::Powershell)
+}
+
+/// An error before no plan, no plan before steps, steps before nothing.
+fn worst(one: u8, other: u8) -> u8 {
+    [1, 3, STEPS]
+        .into_iter()
+        .find(|code| [one, other].contains(code))
+        .unwrap_or(0)
+}
+
+/// The plan of a tenant; where there is no verdict there is none.
+fn plan(
+    arguments: &PlanArgs,
+    judging: &Judging<'_>,
+    target: &Target<'_>,
+    (looked, judged): (&Looked, &Judged),
+) -> Result<Plan, Failure> {
+    let tenant = &target.name;
+    let assessment = &judged.assessment;
+    if let Some(failure) = assessment.errors.first() {
+        return Err(Failure::run(
+            format!(
+                "no plan for {tenant}: {}: {}",
+                failure.source, failure.message
+            ),
+            failure.help.clone(),
+        ));
+    }
+    let refused = |message: String, help: &str| Failure::Refused {
+        message,
+        help: help.to_owned(),
+    };
+    if !assessment.obstacles.is_empty() {
+        return Err(refused(
+            format!(
+                "no plan for {tenant}, as there is no verdict: {}",
+                assessment.obstacles.join("; ")
+            ),
+            "a plan needs a complete snapshot of now and a verified baseline; connguard check says more",
+        ));
+    }
+    let repository = judging.repository.and_then(|repository| {
+        Some((
+            repository.trust.as_ref().ok()?,
+            repository.verified_policy()?,
+        ))
+    });
+    let (Some((trust, policy)), Some(Ok(baseline)), Ok(Some(observed))) =
+        (repository, &looked.baseline, &looked.observed)
+    else {
+        return Err(refused(
+            format!("no plan for {tenant}: there is no verified baseline to lead to"),
+            "connguard check says what is missing",
+        ));
+    };
+    let warnings = trust.floor().is_none().then(|| {
+        format!("The root was not compared with a pin: whoever can write to the audit repository could have replaced what was approved. If {} is the root you trust, give it with --root.", trust.digest())
+    });
+    let plan = make(&Request {
+        purpose: if arguments.contain {
+            Purpose::Contain
+        } else {
+            Purpose::Revert
+        },
+        tenant,
+        baseline,
+        snapshot: &observed.snapshot,
+        findings: &assessment.findings,
+        key: assessment.key(),
+        may_be_absent: &policy.document.may_be_absent,
+        root: trust.digest(),
+        limits: policy.document.plan,
+        warnings: warnings.into_iter().collect(),
+        now: judging.now,
+    })
+    .map_err(|reason| {
+        refused(
+            format!("no plan for {tenant}: {reason}"),
+            "export again with the script from `connguard fetch --script`",
+        )
+    })?;
+    let excess = exceeded(
+        &policy.document.plan,
+        &plan,
+        &on_premises(&observed.snapshot),
+    );
+    match excess {
+        Some(excess) if arguments.changes != Some(excess.touched) => Err(refused(
+            format!(
+                "the plan for {tenant} exceeds the limits of the policy: {}",
+                excess.reasons.join("; ")
+            ),
+            &format!(
+                "find out why so much differs: is it the right baseline? If the plan is meant, say how many connectors it changes: --changes {}; to allow it for good, have `plan: {{ max_share: … }}` of the policy signed",
+                excess.touched
+            ),
+        )),
+        _ => Ok(plan),
+    }
+}
+
+fn show(arguments: &PlanArgs, plans: &[Plan], console: &Console) -> Outcome {
+    let now = arguments.trust.now();
+    let all: Vec<&Plan> = plans.iter().collect();
+    if !all.is_empty() {
+        console.result(&render(&all, arguments.format, now))?;
+    }
+    let mut code = if plans.iter().all(|plan| plan.steps.is_empty()) {
+        0
+    } else {
+        STEPS
+    };
+    let undone: Vec<Plan> = plans.iter().map(inverse).collect();
+    let undone: Vec<&Plan> = undone.iter().collect();
+    for (format, path) in &arguments.report {
+        // Of a plan that undoes one there is nothing to be written beside it.
+        let is_inverse = plans.iter().any(|plan| plan.purpose == Purpose::Inverse);
+        let beside = (!is_inverse).then(|| (beside(path), &undone));
+        for (path, plans) in [(path.clone(), &all)].into_iter().chain(beside) {
+            let text = render(plans, *format, now);
+            let text = anstream::adapter::strip_str(&text).to_string();
+            if let Err(failure) = write_report(&path, &text) {
+                console.failure(&failure);
+                code = worst(code, failure.exit_code());
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// `plan.json` → `plan.inverse.json`
+fn beside(path: &Path) -> PathBuf {
+    let extension = path.extension().map_or_else(
+        || "inverse".to_owned(),
+        |extension| format!("inverse.{}", extension.to_string_lossy()),
+    );
+    path.with_extension(extension)
+}
+
+/// The largest plan that is read, in bytes.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+fn read(path: &Path) -> Result<Plan, Failure> {
+    let shown = visible(&path.to_string_lossy());
+    let failed = |reason: String| {
+        Failure::run(
+            format!("{shown} cannot be shown as a plan: {reason}"),
+            "name a file that `connguard plan --format json` wrote",
+        )
+    };
+    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
+    if size.len() > LARGEST {
+        return Err(failed(format!("it is larger than {} MiB", LARGEST >> 20)));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    wire::read(&text).map_err(failed)
+}
