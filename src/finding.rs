@@ -5,6 +5,7 @@
 
 use crate::digest::Digest;
 use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// How bad a finding is. `Info` never fails a run.
@@ -131,6 +132,31 @@ impl Since {
         match self {
             Self::New => "new",
             Self::Open => "open",
+        }
+    }
+}
+
+/// The findings of an earlier run, as far as they tell what is new since.
+#[derive(Clone, Debug, Default)]
+pub struct Earlier {
+    /// The elements of each series.
+    series: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Earlier {
+    /// Adds a finding of the earlier run that counted then: its series, and the elements that it was about.
+    pub fn add(&mut self, series: String, added: impl IntoIterator<Item = String>) {
+        self.series.entry(series).or_default().extend(added);
+    }
+
+    /// Whether a finding is new. One of a known series that is about more than it was is:
+    /// a second address on the same list must not hide behind the first.
+    pub fn since(&self, finding: &Finding, tenant_id: &str) -> Since {
+        match self.series.get(&finding.series(tenant_id).to_string()) {
+            Some(known) if finding.added.iter().all(|element| known.contains(element)) => {
+                Since::Open
+            }
+            _ => Since::New,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::connector::Connector;
 use crate::connector::property::Property;
 use crate::document::time;
 use crate::drift::{Difference, Drift, pair};
-use crate::finding::{Finding, Location, Severity, Since, Status};
+use crate::finding::{Earlier, Finding, Location, Severity, Since, Status};
 use crate::snapshot::{Record, Snapshot};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
@@ -218,17 +218,21 @@ impl Judge<'_> {
             ..*self.case
         });
         let key = self.assessment.key().to_owned();
-        let open = |findings: &[Finding]| -> BTreeSet<_> {
-            let open = findings
-                .iter()
-                .filter(|finding| finding.status == Status::Open);
-            open.map(|finding| finding.series(&key)).collect()
-        };
-        let (was, is) = (open(&earlier.findings), open(&self.assessment.findings));
-        for finding in &mut self.assessment.findings {
-            let known = was.contains(&finding.series(&key));
-            finding.since = Some(if known { Since::Open } else { Since::New });
+        let mut was = Earlier::default();
+        for finding in earlier.open() {
+            was.add(
+                finding.series(&key).to_string(),
+                finding.added.iter().cloned(),
+            );
         }
+        for finding in &mut self.assessment.findings {
+            finding.since = Some(was.since(finding, &key));
+        }
+        let is: BTreeSet<_> = self
+            .assessment
+            .open()
+            .map(|finding| finding.series(&key))
+            .collect();
         self.assessment.resolved = earlier
             .findings
             .into_iter()

@@ -2,11 +2,13 @@
 
 use super::console::Console;
 use super::judging::Judging;
+use super::notify::{self, Notify};
 use super::repository::{self, Repository};
 use super::targets::{Selection, targets};
 use super::{Common, Failure, Outcome, TrustArgs, parse_fail_on, parse_report};
 use crate::finding::Severity;
 use crate::parallel::in_parallel;
+use crate::report::earlier::EarlierReport;
 use crate::report::{Format, Judged, Report, render};
 use crate::verdict;
 use clap::Args;
@@ -45,11 +47,47 @@ pub(super) struct Written {
     /// Also write a report to a file; may be repeated
     #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_report::<Format>)]
     report: Vec<(Format, PathBuf)>,
+    /// Say what is new, open and resolved since the run that wrote this report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub since_report: Option<PathBuf>,
+    /// Tell what is new: webhook, slack or teams, and the variable that holds the address; may be repeated
+    #[arg(long, value_name = "KIND=VARIABLE", value_parser = notify::parse)]
+    notify: Vec<Notify>,
+    /// Let addresses on this machine itself be used, without TLS
+    #[arg(long)]
+    rehearsal: bool,
+}
+
+/// What was written by an earlier run, and whom this one tells: known before anything is judged.
+pub(super) struct Prepared {
+    earlier: Option<EarlierReport>,
+    receivers: Vec<(Notify, reqwest::Url)>,
 }
 
 impl Written {
+    /// Reads what a report is to be compared with, and where it is told.
+    pub fn prepare(&self) -> Result<Prepared, Failure> {
+        Ok(Prepared {
+            earlier: self.since_report.as_deref().map(earlier).transpose()?,
+            receivers: notify::prepared(&self.notify, self.rehearsal)?,
+        })
+    }
+
     /// Writes a report to standard output and to files, and says how the run ends.
-    pub fn write(&self, report: &Report<'_>, console: &Console) -> Outcome {
+    pub fn write(
+        &self,
+        report: &mut Report<'_>,
+        prepared: &Prepared,
+        console: &Console,
+    ) -> Outcome {
+        if let Some(earlier) = &prepared.earlier {
+            for tenant in &mut report.tenants {
+                earlier.mark(&mut tenant.assessment);
+            }
+            let key = report.own_key();
+            earlier.mark_own(&mut report.findings, &key);
+        }
+        let report = &*report;
         console.result(&render(report, self.format))?;
         // What was found is out before a file can fail, and a file that fails does not hide it.
         let mut code = report.conclusion.exit_code;
@@ -60,11 +98,37 @@ impl Written {
                 code = verdict::worst(&[code, failure.exit_code()]);
             }
         }
+        if let Err(failure) = notify::tell(&prepared.receivers, report, console) {
+            console.failure(&failure);
+            code = verdict::worst(&[code, failure.exit_code()]);
+        }
         Ok(code)
     }
 }
 
+/// The largest earlier report that is read, in bytes.
+const LARGEST_REPORT: u64 = 512 * 1024 * 1024;
+
+fn earlier(path: &Path) -> Result<EarlierReport, Failure> {
+    let failed = |reason: String| {
+        Failure::run(
+            format!("{} is no earlier report: {reason}", path.display()),
+            "name a file that --report json=FILE wrote; leave --since-report out of the first run",
+        )
+    };
+    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
+    if size.len() > LARGEST_REPORT {
+        return Err(failed(format!(
+            "it is larger than {} MiB",
+            LARGEST_REPORT >> 20
+        )));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    EarlierReport::read(&text).map_err(failed)
+}
+
 pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> Outcome {
+    let prepared = arguments.written.prepare()?;
     let repository = Repository::find(common, &arguments.trust, console)?;
     if repository.is_none() && arguments.selection.from.is_none() {
         return Err(Failure::run(
@@ -88,8 +152,8 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
     let tenants = in_parallel(&targets, |target| {
         judging.judge(target, &judging.look(target))
     });
-    let report = judging.report(tenants, &targets);
-    let mut code = arguments.written.write(&report, console)?;
+    let mut report = judging.report(tenants, &targets);
+    let mut code = arguments.written.write(&mut report, &prepared, console)?;
     let judged: Vec<&Judged> = report.tenants.iter().collect();
     if let Err(failure) = judging.remember(&judged, None) {
         console.failure(&failure);

@@ -10,6 +10,7 @@ mod gate;
 mod history;
 mod history_key;
 mod judging;
+mod notify;
 mod past;
 mod plan;
 mod policy;

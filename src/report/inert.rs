@@ -68,12 +68,12 @@ fn is_plain(word: &str) -> bool {
     };
     let lower = word.to_ascii_lowercase();
     let inner = word.strip_suffix(':').unwrap_or(word);
-    // `---` and `1.` mean something at the start of a line; `www.` is a link; `//` and `%1` lead somewhere.
+    // `1.` means something at the start of a line; `www.` is a link; `//` and `%1` lead somewhere.
     inner.chars().all(harmless)
         && word.chars().any(char::is_alphanumeric)
         && !lower.contains("www.")
         && !word.contains("//")
-        && !word.starts_with(['-', '%', '.'])
+        && !word.starts_with(['%', '.'])
         && !is_list_mark(word)
         && !is_list_name(&lower)
 }

@@ -336,17 +336,7 @@ fn wire(report: &Report<'_>) -> Wire {
         findings: report
             .findings
             .iter()
-            .map(|own| {
-                finding(
-                    own,
-                    report
-                        .root
-                        .as_ref()
-                        .map(|root| root.digest.to_string())
-                        .as_deref()
-                        .unwrap_or_default(),
-                )
-            })
+            .map(|own| finding(own, &report.own_key()))
             .collect(),
         tenants: report.tenants.iter().map(tenant).collect(),
         out_of_scope: report.out_of_scope.clone(),

@@ -1,9 +1,15 @@
 //! One file per output format. A renderer takes a finished [`Report`] and
 //! writes all of it: it does not filter, judge or exit.
 
+pub mod annotations;
+pub mod earlier;
+pub mod gitlab;
 pub mod human;
 pub mod inert;
 pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod notification;
 pub mod pipeline;
 pub mod plan;
 pub mod sarif;
@@ -110,6 +116,16 @@ pub enum Format {
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// JUnit XML, for test results
+    Junit,
+    /// Markdown, for the summary of a job
+    Markdown,
+    /// Annotations of GitHub Actions
+    Github,
+    /// Annotations of Azure Pipelines
+    Azure,
+    /// GitLab's code quality report
+    Gitlab,
 }
 
 /// Renders a report. Human output carries terminal styles, which the caller strips where they are not wanted.
@@ -118,14 +134,51 @@ pub fn render(report: &Report<'_>, format: Format) -> String {
         Format::Human => human::render(report),
         Format::Json => json::render(report),
         Format::Sarif => sarif::render(report),
+        Format::Junit => junit::render(report),
+        Format::Markdown => markdown::render(report),
+        Format::Github => annotations::github(report),
+        Format::Azure => annotations::azure(report),
+        Format::Gitlab => gitlab::render(report),
     };
     match format {
-        Format::Human => pipeline::defuse_text(&text),
-        Format::Json | Format::Sarif => pipeline::defuse_json(&text),
+        Format::Human | Format::Markdown | Format::Junit => pipeline::defuse_text(&text),
+        Format::Json | Format::Sarif | Format::Gitlab => pipeline::defuse_json(&text),
+        // They are commands, and hold none but their own.
+        Format::Github | Format::Azure => text,
     }
 }
 
+/// What the terminal says of a finding, in one line; nothing of it is escaped yet.
+fn sentence(finding: &Finding, tenant: Option<&str>) -> String {
+    let tenant = tenant
+        .map(|tenant| format!("{tenant}: "))
+        .unwrap_or_default();
+    let connector = finding
+        .connector
+        .as_ref()
+        .map(|connector| format!("\"{}\": ", connector.name))
+        .unwrap_or_default();
+    let property = finding
+        .property
+        .as_ref()
+        .filter(|property| !finding.message.contains(property.as_str()))
+        .map(|property| format!("{property}: "))
+        .unwrap_or_default();
+    format!(
+        "{tenant}{connector}{property}{}. {}",
+        finding.message, finding.title
+    )
+}
+
 impl Report<'_> {
+    /// What the fingerprints of the run's own findings are bound to: the root.
+    pub fn own_key(&self) -> String {
+        self.root
+            .as_ref()
+            .map(|root| root.digest.to_string())
+            .unwrap_or_default()
+    }
+
     /// How many tenants got a verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.tenants

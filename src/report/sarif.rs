@@ -1,10 +1,10 @@
 //! SARIF 2.1.0, as code scanning services take it: stable fingerprints, a
 //! location in every result, help for every rule.
 
-use super::{Judged, Report};
+use super::{Judged, Report, sentence};
 use crate::builtin;
 use crate::canonical;
-use crate::finding::{Finding, Location, Severity, Status};
+use crate::finding::{Finding, Location, Severity, Since, Status};
 use crate::hostile_text::visible;
 use crate::policy::rule::Rule;
 use serde_json::{Value, json};
@@ -20,11 +20,7 @@ pub fn render(report: &Report<'_>) -> String {
         .enumerate()
         .map(|(index, (id, _))| (id.clone(), index))
         .collect();
-    let own = report
-        .root
-        .as_ref()
-        .map(|root| root.digest.to_string())
-        .unwrap_or_default();
+    let own = report.own_key();
     let mut results: Vec<Value> = report
         .findings
         .iter()
@@ -187,8 +183,16 @@ fn result(
             "added": finding.added,
             "removed": finding.removed,
             "series": finding.series(key).hex(),
+            "decides": finding.decides,
         },
     });
+    let state = finding.since.map(|since| match since {
+        Since::New => "new",
+        Since::Open => "unchanged",
+    });
+    if let (Some(state), Some(members)) = (state, result.as_object_mut()) {
+        members.insert("baselineState".to_owned(), json!(state));
+    }
     if let (Some(index), Some(members)) = (indices.get(&finding.rule), result.as_object_mut()) {
         members.insert("ruleIndex".to_owned(), json!(index));
     }
@@ -196,28 +200,6 @@ fn result(
         members.insert("suppressions".to_owned(), json!([{ "kind": "external", "status": "accepted", "justification": "accepted in the signed baseline" }]));
     }
     result
-}
-
-/// What the terminal says of a finding, in one line.
-fn sentence(finding: &Finding, tenant: Option<&str>) -> String {
-    let tenant = tenant
-        .map(|tenant| format!("{tenant}: "))
-        .unwrap_or_default();
-    let connector = finding
-        .connector
-        .as_ref()
-        .map(|connector| format!("\"{}\": ", connector.name))
-        .unwrap_or_default();
-    let property = finding
-        .property
-        .as_ref()
-        .filter(|property| !finding.message.contains(property.as_str()))
-        .map(|property| format!("{property}: "))
-        .unwrap_or_default();
-    format!(
-        "{tenant}{connector}{property}{}. {}",
-        finding.message, finding.title
-    )
 }
 
 /// Escapes hostile text for a SARIF message, in which `[text](target)` would become a link.

@@ -29,6 +29,7 @@ enum Change {
 }
 
 pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> Outcome {
+    let prepared = arguments.written.prepare()?;
     let change = change(arguments)?;
     let repository = Repository::find(common, &arguments.trust, console)?;
     if repository.is_none() && arguments.selection.from.is_none() {
@@ -90,12 +91,12 @@ pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> O
         _ => (before, looked),
     };
     drop(looked);
-    let report = judging.report_of(
+    let mut report = judging.report_of(
         vec![judged],
         &targets,
         Some((change.name().to_owned(), Vec::new())),
     );
-    let code = arguments.written.write(&report, console)?;
+    let code = arguments.written.write(&mut report, &prepared, console)?;
     let judged: Vec<&Judged> = report.tenants.iter().collect();
     judging.remember(&judged, None)?;
     Ok(code)

@@ -7,7 +7,7 @@ mod pull_request;
 use super::check::{self, Written};
 use super::console::Console;
 use super::targets::Selection;
-use super::{Common, Outcome, TrustArgs, parse_fail_on};
+use super::{Common, Failure, Outcome, TrustArgs, parse_fail_on};
 use crate::finding::Severity;
 use clap::Args;
 use std::path::PathBuf;
@@ -53,6 +53,12 @@ pub(super) struct GateArgs {
 }
 
 pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> Outcome {
+    if arguments.written.since_report.is_some() {
+        return Err(Failure::Usage(
+            "the gate compares with what is there without the change; --since-report is for check"
+                .to_owned(),
+        ));
+    }
     match (&arguments.base, &arguments.head) {
         (Some(base), Some(head)) => pull_request::run(common, arguments, (base, head), console),
         _ => line::run(common, arguments, console),

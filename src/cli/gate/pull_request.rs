@@ -77,6 +77,7 @@ pub(super) fn run(
     (base, head): (&str, &str),
     console: &Console,
 ) -> Outcome {
+    let prepared = arguments.written.prepare()?;
     let folder = config::find(common.config.as_deref())?
         .map_or_else(|| PathBuf::from("."), |path| folder_of(&path));
     let commit = |name: &str| {
@@ -120,8 +121,8 @@ pub(super) fn run(
         of_all: &of_all,
     };
     let tenants = all.iter().map(|target| gate.tenant(target)).collect();
-    let report = judging.report_of(tenants, &all, Some((change, of_all.findings)));
-    let code = arguments.written.write(&report, console)?;
+    let mut report = judging.report_of(tenants, &all, Some((change, of_all.findings)));
+    let code = arguments.written.write(&mut report, &prepared, console)?;
     let judged: Vec<&Judged> = report.tenants.iter().collect();
     judging.remember(&judged, None)?;
     Ok(code)
