@@ -75,6 +75,11 @@ impl Console {
         }
     }
 
+    /// Whether there is a terminal to ask on.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal()
+    }
+
     /// Asks on the terminal; `None` where there is none to ask on.
     pub fn ask(&self, question: &str) -> Result<Option<String>, Failure> {
         if !io::stdin().is_terminal() {

@@ -9,6 +9,7 @@ mod fetch;
 mod gate;
 mod history;
 mod history_key;
+mod init;
 mod judging;
 mod notify;
 mod past;
@@ -76,8 +77,23 @@ struct Common {
     verbose: bool,
 }
 
+impl Common {
+    /// What every subcommand takes, for the repository of one configuration.
+    fn of(config: PathBuf) -> Self {
+        Self {
+            config: Some(config),
+            color: clap::ColorChoice::Auto,
+            quiet: false,
+            no_progress: false,
+            verbose: false,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make an audit repository: root, policy, first baseline and pipelines; overwrites nothing
+    Init(init::InitArgs),
     /// Compare connectors with the signed baseline under the policy
     #[command(after_help = check::AFTER_HELP)]
     Check(check::CheckArgs),
@@ -212,6 +228,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli, console: &Console) -> Outcome {
     match &cli.command {
+        Command::Init(arguments) => init::run(arguments, console),
         Command::Check(arguments) => check::run(&cli.common, arguments, console),
         Command::Plan(arguments) => plan::run(&cli.common, arguments, console),
         Command::Gate(arguments) => gate::run(&cli.common, arguments, console),
@@ -231,7 +248,7 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
 }
 
 /// The time of the run and the root that is trusted.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 struct TrustArgs {
     /// Digest of a root to trust [default: the variable CONNGUARD_ROOT]
     #[arg(long, value_name = "sha256:DIGEST", value_parser = parse_pin)]

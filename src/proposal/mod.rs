@@ -5,6 +5,7 @@
 //! was meant, so that a change of the text can never say something else.
 
 pub mod baseline;
+pub mod ci;
 mod header;
 pub mod policy;
 pub mod root;

@@ -1,9 +1,9 @@
 //! `connguard baseline`: propose what is there, show it, sign it, and say who did.
 
 mod fleet;
-mod propose;
+pub(super) mod propose;
 mod show;
-mod sign;
+pub(super) mod sign;
 mod verify;
 
 use propose::ProposeArgs;

@@ -83,6 +83,7 @@ pub(super) fn propose_all(common: &Common, arguments: &ProposeArgs, console: &Co
                 .expires
                 .unwrap_or_else(|| work.usual_end(names.len() > 1)),
             acceptances: !arguments.no_acceptances,
+            lists: false,
             explained: true,
         };
         match work.propose(&asked) {
@@ -99,15 +100,17 @@ pub(super) fn propose_all(common: &Common, arguments: &ProposeArgs, console: &Co
 }
 
 /// What is asked of a proposal.
-pub(super) struct Asked<'a> {
+pub(in crate::cli) struct Asked<'a> {
     pub source: &'a SourceArgs,
     pub expires: Timestamp,
     pub acceptances: bool,
+    /// Whether a first baseline names what is in use as lists.
+    pub lists: bool,
     pub explained: bool,
 }
 
 /// One tenant's baseline being worked on.
-pub(super) struct Work<'a> {
+pub(in crate::cli) struct Work<'a> {
     pub repository: &'a Repository,
     pub tenant: &'a str,
     pub now: Timestamp,
@@ -159,6 +162,7 @@ impl Work<'_> {
             owner: owner.as_deref(),
             reason: reason.as_deref(),
             rules: asked.acceptances.then_some(rules),
+            lists_in_use: asked.lists,
             lists: policy.map(|policy| &policy.document.lists),
             accept_until: Timestamp::from_second((self.now + ACCEPTANCE).as_second())
                 .unwrap_or(self.now),

@@ -50,6 +50,11 @@ pub(super) fn sign_all(
 }
 
 fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
+    one(work, &arguments.source, &arguments.sign)
+}
+
+/// Shows what a tenant's baseline approves, and signs it; without one, the first is proposed.
+pub(in crate::cli) fn one(work: &Work<'_>, source: &SourceArgs, sign: &SignArgs) -> Outcome {
     let console = work.console;
     let trust = work.repository.verified_root()?;
     let keyring = keyring(work.repository)?;
@@ -58,18 +63,18 @@ fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
         // The first baseline of a small team: what is there, approved as found.
         let found = format!("approved as found, {}", work.now.strftime("%Y-%m-%d"));
         let source = SourceArgs {
-            from: arguments.source.from.clone(),
-            owner: arguments
-                .source
+            from: source.from.clone(),
+            owner: source
                 .owner
                 .clone()
                 .or_else(|| Some(first_holder(&keyring, work.tenant))),
-            reason: arguments.source.reason.clone().or(Some(found)),
+            reason: source.reason.clone().or(Some(found)),
         };
         work.propose(&Asked {
             source: &source,
             expires: work.usual_end(false),
             acceptances: false,
+            lists: false,
             // The question before the signature shows it.
             explained: false,
         })?;
@@ -102,7 +107,7 @@ fn sign_one(work: &Work<'_>, arguments: &BaselineSignArgs) -> Outcome {
     )?;
     signing::sign(
         &task,
-        &arguments.sign,
+        sign,
         &title(&path, before.as_ref(), &approved),
         &lines,
         console,

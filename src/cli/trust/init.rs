@@ -26,31 +26,31 @@ use std::path::{Path, PathBuf};
 /// What keeps git from rewriting line ends, which signatures are over.
 const ATTRIBUTES: [&str; 3] = ["trust/** -text", "policies/** -text", "baselines/** -text"];
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct InitArgs {
     /// Let one person sign everything: you, with your own key
     #[arg(long)]
-    me: bool,
+    pub me: bool,
     /// The name you sign under, such as alice@contoso.com [default: the comment of your key]
     #[arg(long = "as", value_name = "NAME", requires = "me")]
-    name: Option<String>,
+    pub name: Option<String>,
     /// Somebody who may sign, with the file of their public key; may be repeated
     #[arg(long, value_name = "NAME=FILE.pub", value_parser = parse_person)]
-    signer: Vec<(String, PathBuf)>,
+    pub signer: Vec<(String, PathBuf)>,
     /// How many must sign [default: one of one person, two of several]
     #[arg(long, value_name = "N")]
-    threshold: Option<usize>,
+    pub threshold: Option<usize>,
     /// An export to begin with, where there is no connguard.yaml yet [default: exports/*.json]
     #[arg(long, value_name = "FILE")]
-    from: Vec<PathBuf>,
+    pub from: Vec<PathBuf>,
     /// Sign with this OpenSSH key [default: a key from ssh-agent or ~/.ssh]
     #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    pub key: Option<PathBuf>,
     /// Begin trust anew where an earlier run on this machine trusted another root in this folder
     #[arg(long)]
-    anew: bool,
+    pub anew: bool,
     #[command(flatten)]
-    trust: TrustArgs,
+    pub trust: TrustArgs,
 }
 
 /// The one key at hand, and the name it signs under.
@@ -91,13 +91,30 @@ fn me(arguments: &InitArgs, console: &Console) -> Result<Person, Failure> {
 }
 
 pub(super) fn init(common: &Common, arguments: &InitArgs, console: &Console) -> Outcome {
-    let now = arguments.trust.now();
     let configured = config::find(common.config.as_deref())?;
     let folder = configured
         .as_deref()
-        .and_then(Path::parent)
-        .filter(|folder| *folder != Path::new(""))
-        .map_or_else(|| PathBuf::from("."), Path::to_owned);
+        .map_or_else(|| PathBuf::from("."), crate::cli::repository::folder_of);
+    let (digest, signed) = begin(&folder, configured.as_deref(), arguments, console)?;
+    let next = if signed {
+        "next: connguard baseline sign TENANT, and connguard check"
+    } else {
+        "next: connguard trust sign and connguard policy sign, by each signer; then connguard baseline propose TENANT"
+    };
+    console.text(&format!(
+        "\nThe pin of this root, to be kept outside the repository (variable CONNGUARD_ROOT of your CI):\n  {digest}\n{next}\n"
+    ))?;
+    Ok(0)
+}
+
+/// Makes and signs root and policy in a folder; gives the root's digest, and whether enough people signed.
+pub(in crate::cli) fn begin(
+    folder: &Path,
+    configured: Option<&Path>,
+    arguments: &InitArgs,
+    console: &Console,
+) -> Result<(Digest, bool), Failure> {
+    let now = arguments.trust.now();
     for path in [root::PATH.to_owned(), signers_path()] {
         if folder.join(&path).exists() {
             return Err(Failure::run(
@@ -109,7 +126,7 @@ pub(super) fn init(common: &Common, arguments: &InitArgs, console: &Console) -> 
     if let Some(state) = State::open(arguments.trust.state.as_deref())?
         && let Some(known) = state
             .memory
-            .remembered_root(&crate::cli::repository::name_of(&folder))
+            .remembered_root(&crate::cli::repository::name_of(folder))
         && !arguments.anew
     {
         return Err(Failure::Refused {
@@ -150,10 +167,10 @@ pub(super) fn init(common: &Common, arguments: &InitArgs, console: &Console) -> 
         path: &signers_path(),
         text: &signers,
     })?;
-    let (config, tenants) = tenants(&folder, configured.as_deref(), &arguments.from)?;
+    let (config, tenants) = tenants(folder, configured, &arguments.from)?;
     let mut wrote = vec![root::PATH.to_owned(), signers_path()];
     let write = |path: &str, text: &str| {
-        files::write(&folder, path, text.as_bytes()).map_err(|error| unwritable(&error))
+        files::write(folder, path, text.as_bytes()).map_err(|error| unwritable(&error))
     };
     if let Some(config) = config {
         write(config::FILE_NAME, &config)?;
@@ -165,12 +182,13 @@ pub(super) fn init(common: &Common, arguments: &InitArgs, console: &Console) -> 
         write(crate::policy::PATH, &first_policy(&tenants, &first))?;
         wrote.push(crate::policy::PATH.to_owned());
     }
-    if attributes(&folder)? {
+    if attributes(folder)? {
         wrote.push(".gitattributes".to_owned());
     }
     console.note(&format!("wrote {}", wrote.join(", ")));
-    let signed = sign_both(&folder, arguments, now, console)?;
-    finish(&folder, arguments, &root, signed, console)
+    let signed = sign_both(folder, arguments, now, console)?;
+    let digest = finish(folder, arguments, &root, signed, console)?;
+    Ok((digest, signed))
 }
 
 /// The tenants of the configuration; where there is none, one is made from exports.
@@ -240,7 +258,7 @@ fn tenants(
 }
 
 /// The organization of an export, and the name it gets: that of its file.
-fn tenant_of(path: &Path) -> Result<(String, Organization), Failure> {
+pub(in crate::cli) fn tenant_of(path: &Path) -> Result<(String, Organization), Failure> {
     let organization = fetch::read(path, None)?.whole()?.organization;
     if organization.tenant_id.is_none() || organization.domain.is_none() {
         return Err(Failure::run(
@@ -345,14 +363,14 @@ fn sign_both(
     }))
 }
 
-/// Remembers the root that its maker has just seen, and says how to go on.
+/// Remembers the root that its maker has just seen.
 fn finish(
     folder: &Path,
     arguments: &InitArgs,
     root: &str,
     signed: bool,
     console: &Console,
-) -> Outcome {
+) -> Result<Digest, Failure> {
     let digest = Digest::of(root.as_bytes());
     // One that others have yet to sign may still be changed.
     if let Some(state) = State::open(arguments.trust.state.as_deref())?.filter(|_| signed) {
@@ -367,13 +385,5 @@ fn finish(
             console.note(&note);
         }
     }
-    let next = if signed {
-        "next: connguard baseline sign TENANT, and connguard check"
-    } else {
-        "next: connguard trust sign and connguard policy sign, by each signer; then connguard baseline propose TENANT"
-    };
-    console.text(&format!(
-        "\nThe pin of this root, to be kept outside the repository (variable CONNGUARD_ROOT of your CI):\n  {digest}\n{next}\n"
-    ))?;
-    Ok(0)
+    Ok(digest)
 }

@@ -1,6 +1,6 @@
 //! `connguard trust`: the first root, the next one, its signatures, and whether all of it can be believed.
 
-mod init;
+pub(super) mod init;
 mod rotate;
 mod sign;
 mod verify;

@@ -9,7 +9,7 @@ use in_place::in_place;
 use super::{Next, ProposalError};
 use crate::baseline::Approved;
 use crate::connector::Connector;
-use crate::connector::property::Property;
+use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::document::edit::{self};
 use crate::document::yaml::{Content, Key};
@@ -18,6 +18,7 @@ use crate::lists::Lists;
 use crate::policy::Rules;
 use crate::snapshot::{Organization, Part, Snapshot};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// What a baseline is proposed from.
 pub struct Request<'a> {
@@ -39,6 +40,8 @@ pub struct Request<'a> {
     pub reason: Option<&'a str>,
     /// The rules whose violations get an acceptance to be filled in; none where that is not wanted.
     pub rules: Option<&'a Rules>,
+    /// Whether a first baseline names the addresses and certificates in use as lists, for rules to go by from then on.
+    pub lists_in_use: bool,
     /// Lists that the policy shares with all tenants.
     pub lists: Option<&'a Lists>,
     /// When those acceptances end.
@@ -130,8 +133,42 @@ fn afresh(request: &Request<'_>) -> String {
     if let Some(domains) = accepted_domains(request.snapshot) {
         text += &format!("accepted_domains: {}\n", edit::list(&domains, 0));
     }
+    if request.lists_in_use {
+        text += &lists_in_use(request.snapshot);
+    }
     text += &connectors(request, &request.snapshot.connectors().collect::<Vec<_>>());
     text
+}
+
+/// The relays' addresses and everybody's certificates as lists: rules judge every later change by what was approved once.
+fn lists_in_use(snapshot: &Snapshot) -> String {
+    let of = |property: Property, everywhere: bool| -> BTreeSet<String> {
+        snapshot
+            .connectors()
+            .filter(|connector| {
+                everywhere || connector.connector_type() == Some(ConnectorType::OnPremises)
+            })
+            .filter_map(|connector| connector.setting(property))
+            .flat_map(|value| value.elements())
+            .collect()
+    };
+    let lists: String = [
+        ("relays", of(Property::SenderIPAddresses, false)),
+        ("certificates", of(Property::TlsSenderCertificateName, true)),
+    ]
+    .into_iter()
+    .filter(|(_, entries)| !entries.is_empty())
+    .map(|(name, entries)| {
+        let entries: Vec<String> = entries.iter().map(|entry| edit::scalar(entry)).collect();
+        format!("  {name}: {}\n", edit::list(&entries, 2))
+    })
+    .collect();
+    if lists.is_empty() {
+        return lists;
+    }
+    format!(
+        "# What is in use now. Take out what should not be: rules then find it.\nlists:\n{lists}"
+    )
 }
 
 fn accepted_domains(snapshot: &Snapshot) -> Option<Vec<String>> {
