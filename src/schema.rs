@@ -309,13 +309,32 @@ fn predicates() -> Value {
     json!({ "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1, "properties": members })
 }
 
-/// `baselines/<tenant>.yaml`
-pub fn baseline() -> Value {
+/// Every setting of a connector; what is no list or text must be written.
+fn settings() -> Value {
     let required: Vec<&str> = Property::settings()
         .filter(|property| property.kind().must_be_present())
         .map(Property::name)
         .collect();
-    let settings = object(Value::Object(values_of(Property::settings())), &required);
+    object(Value::Object(values_of(Property::settings())), &required)
+}
+
+/// A connector as it is to be: what `connguard gate --document` reads.
+pub fn connector() -> Value {
+    document(
+        "connguard connector",
+        "Connector",
+        members_of(json!({
+            "name": text(),
+            "id": described(guid(), "ExchangeObjectId; without it the connector of that name is meant."),
+            "settings": settings(),
+        })),
+        &["name", "settings"],
+    )
+}
+
+/// `baselines/<tenant>.yaml`
+pub fn baseline() -> Value {
+    let settings = settings();
     let change = object(
         json!({ "property": text(), "value": {}, "until": time(), "reason": text() }),
         &["property", "value", "until", "reason"],

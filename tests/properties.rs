@@ -393,6 +393,7 @@ proptest! {
                 owner: Some("o"),
                 reason: Some("r"),
                 rules: None,
+                lists_in_use: true,
                 lists: None,
                 accept_until: "2027-01-21T12:00:00Z".parse().unwrap(),
             })

@@ -29,6 +29,8 @@ pub(super) enum SchemaKind {
     Report,
     /// `connguard plan --format json`
     Plan,
+    /// what `connguard gate --document` reads
+    Connector,
 }
 
 pub(super) fn schema(kind: SchemaKind, console: &Console) -> Outcome {
@@ -42,6 +44,7 @@ pub(super) fn schema(kind: SchemaKind, console: &Console) -> Outcome {
         SchemaKind::Export => schema::export(),
         SchemaKind::Snapshot => schema::snapshot(),
         SchemaKind::Report => crate::report::json::schema(),
+        SchemaKind::Connector => schema::connector(),
         SchemaKind::Plan => crate::plan::wire::schema(),
     };
     console.result(&canonical::to_string(&schema))?;

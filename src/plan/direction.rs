@@ -1,34 +1,25 @@
-//! What a change of one value by another does to trust.
+//! What setting differences back does to trust.
 
-use super::Assignment;
-use crate::connector::property::{ConnectorType, Property};
-use crate::connector::value::Value;
 use crate::drift::Change;
 use crate::finding::Direction;
 
-/// The direction of all assignments of a step together: one that widens decides.
-pub(super) fn of(assignments: &[Assignment], kind: Option<ConnectorType>) -> Direction {
-    assignments
-        .iter()
-        .filter(|assignment| !assignment.partner)
-        .filter_map(|assignment| {
-            let before = assignment.before.clone()?;
-            Some(of_value(
-                assignment.property,
-                before,
-                assignment.after.clone(),
-                kind,
-            ))
-        })
+/// The direction of a step that takes changes back: what widened narrows again, and the other way round.
+///
+/// One that widens decides. It is not weighed anew: of a certificate name both
+/// to gain and to lose one widens, and to take either back does not.
+pub(super) fn of<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Direction {
+    changes
+        .into_iter()
+        .map(|change| opposite(change.direction))
         .max()
         .unwrap_or(Direction::Neutral)
 }
 
-fn of_value(
-    property: Property,
-    before: Value,
-    after: Value,
-    kind: Option<ConnectorType>,
-) -> Direction {
-    Change::new(property, before, after, (kind, kind)).direction
+/// The other way.
+pub(super) const fn opposite(direction: Direction) -> Direction {
+    match direction {
+        Direction::Widens => Direction::Narrows,
+        Direction::Narrows => Direction::Widens,
+        Direction::Neutral => Direction::Neutral,
+    }
 }

@@ -1,7 +1,7 @@
 //! The plan that undoes a plan, as far as it can be undone.
 
-use super::{Action, Assignment, Plan, Purpose, Step};
-use crate::finding::{Direction, excerpt};
+use super::{Action, Assignment, Plan, Purpose, Step, direction};
+use crate::finding::excerpt;
 
 /// The steps that undo a plan, the last one first.
 ///
@@ -66,11 +66,7 @@ fn undo(step: &Step) -> Option<Step> {
         settings,
         words: words.to_owned(),
         answers: Vec::new(),
-        direction: match step.direction {
-            Direction::Widens => Direction::Narrows,
-            Direction::Narrows => Direction::Widens,
-            Direction::Neutral => Direction::Neutral,
-        },
+        direction: direction::opposite(step.direction),
         reversible: action != Action::Remove,
         lost: None,
     })

@@ -265,6 +265,17 @@ impl<'a> Maker<'a> {
     fn settings(&mut self, approved: &ApprovedConnector, record: &Record, changes: &[&Change]) {
         let connector = &record.connector;
         let kind = approved.connector_type();
+        let retyped = changes
+            .iter()
+            .any(|change| change.property == Property::ConnectorType);
+        if retyped && self.contains_only() {
+            // What widens on one type narrows on the other: it is stopped first and set back as a whole later.
+            if connector.boolean(Property::Enabled) != Some(false) {
+                let words = "Switch it off: it is of another type than was approved.";
+                self.disable(connector, words.to_owned());
+            }
+            return;
+        }
         let widened = changes
             .iter()
             .any(|change| change.direction == Direction::Widens);
@@ -285,7 +296,7 @@ impl<'a> Maker<'a> {
                     self.disable(connector, words);
                     return;
                 }
-                Some(words) => self.manual(connector, change, kind, words),
+                Some(words) => self.manual(connector, change, words),
             }
         }
         if set.is_empty() {
@@ -318,7 +329,7 @@ impl<'a> Maker<'a> {
             connector: Some(connector.subject()),
             words: format!("Set {} to what was approved.", names.join(", ")),
             answers: self.answers(connector, Some(&sent)),
-            direction: direction::of(&settings, kind),
+            direction: direction::of(set.iter().copied()),
             settings,
             reversible: true,
             lost: None,
@@ -354,21 +365,14 @@ impl<'a> Maker<'a> {
         snapshot.has(Part::BlockedConnectors) && snapshot.blocked_connectors.is_empty()
     }
 
-    fn manual(
-        &mut self,
-        connector: &Connector,
-        change: &Change,
-        kind: Option<ConnectorType>,
-        words: String,
-    ) {
-        let settings = vec![assignment(change)];
+    fn manual(&mut self, connector: &Connector, change: &Change, words: String) {
         let step = Step {
             action: Action::Manual,
             connector: Some(connector.subject()),
             words,
             answers: self.answers(connector, Some(&BTreeSet::from([change.property]))),
-            direction: direction::of(&settings, kind),
-            settings,
+            direction: direction::of([change]),
+            settings: vec![assignment(change)],
             reversible: true,
             lost: None,
         };

@@ -14,6 +14,7 @@ mod attacks;
 mod check;
 mod drift_table;
 mod fetch;
+mod gate;
 #[path = "../generator/mod.rs"]
 mod generator;
 mod harness;
@@ -23,6 +24,7 @@ mod history_attacks;
 mod history_robust;
 mod hostile;
 mod keys;
+mod plan;
 mod reference;
 mod report;
 mod rollback;
