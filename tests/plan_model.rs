@@ -108,15 +108,12 @@ fn id(number: u8) -> String {
     format!("0f3c8a1e-7d20-4c55-9b1a-6e2f3d4c5b{number:02x}")
 }
 
-fn trust() -> Trust {
+/// The example's root, opened once: it is no part of what is tried.
+static TRUST: LazyLock<Trust> = LazyLock::new(|| {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Trust::open(
-        project,
-        Known::default(),
-        "2026-11-21T12:00:00Z".parse().unwrap(),
-    )
-    .unwrap()
-}
+    let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    Trust::open(project, Known::default(), now).unwrap()
+});
 
 fn approve(folder: &Path, connectors: &[Own]) -> Baseline {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));

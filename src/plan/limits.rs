@@ -43,7 +43,7 @@ pub fn exceeded(
                 on_premises.len()
             ));
     }
-    (!reasons.is_empty()).then(|| Excess {
+    (!reasons.is_empty()).then_some(Excess {
         touched: touched.len(),
         reasons,
     })

@@ -349,7 +349,8 @@ impl Reader<'_> {
         };
         // What follows without a blank would be joined to it, or be an expression.
         match self.peek() {
-            Some(c) if !ends_word(c) && !(c == '`' && self.second().is_some_and(is_line_end)) => {
+            Some('`') if self.second().is_some_and(is_line_end) => Ok(constant),
+            Some(c) if !ends_word(c) => {
                 self.next();
                 self.refuse(
                     start,

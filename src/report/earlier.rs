@@ -105,7 +105,8 @@ fn since(findings: &mut [Finding], known: &[Known], key: &str) {
     for own in known {
         earlier.add(own.series.clone(), own.added.iter().cloned());
     }
-    for finding in findings {
+    // What is tolerated is neither new nor open.
+    for finding in findings.iter_mut().filter(|own| own.status == Status::Open) {
         finding.since = Some(earlier.since(finding, key));
     }
 }
