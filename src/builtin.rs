@@ -246,6 +246,14 @@ pub static ALL: &[BuiltIn] = &[
         fix: "Read what the change widens, and sign it if you approve it: connguard baseline sign, policy sign or trust sign. A signature can be added at any time as long as the bytes stay.",
     },
     BuiltIn {
+        id: "change-signed",
+        title: "A proposed document has the signatures that it needs",
+        severity: "info",
+        usual: Info,
+        why: "Enough people signed exactly these bytes.",
+        fix: "Nothing.",
+    },
+    BuiltIn {
         id: "change-widens",
         title: "A proposed document approves more than the one before",
         severity: "info",
@@ -284,6 +292,14 @@ pub static ALL: &[BuiltIn] = &[
         usual: Info,
         why: "The root lets one signature do. Who takes that person's key approves anything.",
         fix: "Let two of three people sign: connguard trust rotate --add NAME=FILE.pub --threshold 2.",
+    },
+    BuiltIn {
+        id: "evidence-changed",
+        title: "A proposal changes what is known of a tenant",
+        severity: "medium where findings of now would no longer be seen, or a tenant, its organization or the history are taken away or moved; else info",
+        usual: Medium,
+        why: "connguard.yaml and exports are not signed: whoever can change them says what checks see. An export without the attacker's connector makes a check clean.",
+        fix: "Make sure that the new source or export is what the organization really holds: export it yourself, or read the history.",
     },
     BuiltIn {
         id: "change-not-judged",

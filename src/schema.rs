@@ -217,7 +217,7 @@ pub fn policy() -> Value {
             json!({
                 "max_share": { "type": "integer", "minimum": 0, "maximum": 100, "description": "How many of a hundred connectors one plan may disable or change (default: 50)." },
                 "all_on_premises": { "type": "boolean", "description": "Whether one plan may disable or change every on-premises connector (default: false)." },
-                "from": { "type": "integer", "minimum": 0, "description": "The limits hold where there are at least so many connectors (default: 5)." },
+                "from": { "type": "integer", "minimum": 0, "description": "The share counts where there are at least so many connectors (default: 5)." },
                 "valid_for": duration(),
             }),
             &[],

@@ -43,6 +43,11 @@ impl Committed {
         })
     }
 
+    /// Whether this commit holds everything that led to another.
+    pub fn holds(&self, other: &Self) -> Result<bool, GitError> {
+        self.git.contains(self.commit, other.commit)
+    }
+
     fn entry(&self, path: &str) -> Result<Option<Entry>, FileError> {
         let whole = match (self.inside.as_str(), path) {
             ("", path) => path.to_owned(),
@@ -53,8 +58,10 @@ impl Committed {
             .map_err(|error| io(path, &error))
     }
 
-    /// Every file of the commit below the audit repository, with what it holds.
-    pub fn files(&self) -> Result<BTreeMap<String, Oid>, GitError> {
+    /// Everything in the commit below the audit repository that is no folder: its mode and what it holds.
+    ///
+    /// A name that is not text is shown as far as it is; no document has one.
+    pub fn files(&self) -> Result<BTreeMap<String, (u32, Oid)>, GitError> {
         let top = match self.inside.as_str() {
             "" => Some(self.tree),
             inside => self.git.find(self.tree, inside)?.map(|entry| entry.id),
@@ -63,12 +70,12 @@ impl Committed {
         let mut open: Vec<(String, Oid)> =
             top.map(|top| (String::new(), top)).into_iter().collect();
         while let Some((folder, tree)) = open.pop() {
-            for (name, entry) in self.git.tree(tree)?.named() {
-                let path = format!("{folder}{name}");
+            for (name, entry) in self.git.tree(tree)?.entries() {
+                let path = format!("{folder}{}", String::from_utf8_lossy(name));
                 if entry.mode == FOLDER {
                     open.push((format!("{path}/"), entry.id));
                 } else {
-                    files.insert(path, entry.id);
+                    files.insert(path, (entry.mode, entry.id));
                 }
             }
         }

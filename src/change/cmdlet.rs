@@ -305,7 +305,7 @@ impl Binder<'_, '_> {
                 self.wrong(
                     span,
                     format!("-{name} may be {}", names.join(" or ")),
-                    "PowerShell refuses what is not clear: write more of the name",
+                    "what is not clear is not judged: write more of the name",
                 )
             }
         }

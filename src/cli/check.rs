@@ -12,6 +12,7 @@ use crate::report::earlier::EarlierReport;
 use crate::report::{Format, Judged, Report, render};
 use crate::verdict;
 use clap::Args;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 pub(super) const AFTER_HELP: &str = "\
@@ -50,9 +51,9 @@ pub(super) struct Written {
     /// Say what is new, open and resolved since the run that wrote this report as JSON
     #[arg(long, value_name = "FILE")]
     pub since_report: Option<PathBuf>,
-    /// Tell what is new: webhook, slack or teams, and the variable that holds the address; may be repeated
-    #[arg(long, value_name = "KIND=VARIABLE", value_parser = notify::parse)]
-    notify: Vec<Notify>,
+    /// Tell what is new: webhook, slack or teams, and the variable CONNGUARD_… that holds the address; may be repeated
+    #[arg(long, value_name = "KIND=VARIABLE")]
+    notify: Vec<String>,
     /// Let addresses on this machine itself be used, without TLS
     #[arg(long)]
     rehearsal: bool,
@@ -98,12 +99,34 @@ impl Written {
                 code = verdict::worst(&[code, failure.exit_code()]);
             }
         }
-        if let Err(failure) = notify::tell(&prepared.receivers, report, console) {
+        if let Err(failure) = notify::tell(
+            &prepared.receivers,
+            report,
+            prepared.earlier.as_ref(),
+            console,
+        ) {
             console.failure(&failure);
             code = verdict::worst(&[code, failure.exit_code()]);
         }
         Ok(code)
     }
+}
+
+/// The text of a regular file that is not larger than it has reason to be.
+pub(super) fn limited(path: &Path, largest: u64) -> Result<String, String> {
+    let is_file = std::fs::metadata(path).map(|metadata| metadata.is_file());
+    if !is_file.map_err(|error| error.to_string())? {
+        return Err("it is not a file".to_owned());
+    }
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    file.take(largest + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| error.to_string())?;
+    if text.len() as u64 > largest {
+        return Err(format!("it is larger than {} MiB", largest >> 20));
+    }
+    Ok(text)
 }
 
 /// The largest earlier report that is read, in bytes.
@@ -116,14 +139,7 @@ fn earlier(path: &Path) -> Result<EarlierReport, Failure> {
             "name a file that --report json=FILE wrote; leave --since-report out of the first run",
         )
     };
-    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
-    if size.len() > LARGEST_REPORT {
-        return Err(failed(format!(
-            "it is larger than {} MiB",
-            LARGEST_REPORT >> 20
-        )));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = limited(path, LARGEST_REPORT).map_err(failed)?;
     EarlierReport::read(&text).map_err(failed)
 }
 

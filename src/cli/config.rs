@@ -39,31 +39,48 @@ pub struct Tenant {
     pub export: String,
 }
 
+/// Something that one configuration says otherwise than another.
+pub struct Difference {
+    /// What, in words.
+    pub words: String,
+    /// Whether what is known of a tenant is taken away or comes from somewhere else.
+    pub moves_evidence: bool,
+}
+
 impl Config {
-    /// In what another configuration differs, by tenant, in words.
-    pub fn differences(&self, other: &Self) -> Vec<(String, String)> {
+    /// In what another configuration differs.
+    pub fn differences(&self, other: &Self) -> Vec<Difference> {
         let names: BTreeSet<&String> = self.tenants.keys().chain(other.tenants.keys()).collect();
         let mut found = Vec::new();
         for name in names {
-            let words = match (self.tenants.get(name), other.tenants.get(name)) {
-                (Some(_), None) => format!("{name} is no longer configured"),
-                (None, Some(_)) => format!("{name} is configured, too"),
+            let (words, moves_evidence) = match (self.tenants.get(name), other.tenants.get(name)) {
+                (Some(_), None) => (format!("{name} is no longer configured"), true),
+                (None, Some(_)) => (format!("{name} is configured, too"), false),
                 (Some(old), Some(new)) if old.organization != new.organization => {
-                    format!("{name} is another organization from then on")
+                    (format!("{name} is another organization from then on"), true)
                 }
-                (Some(old), Some(new)) if old.export != new.export => format!(
-                    "{name} is read from {} instead of {}",
-                    new.export, old.export
+                // What that comes to is judged by what both files hold.
+                (Some(old), Some(new)) if old.export != new.export => (
+                    format!(
+                        "{name} is read from {} instead of {}",
+                        new.export, old.export
+                    ),
+                    false,
                 ),
                 _ => continue,
             };
-            found.push((name.clone(), words));
+            found.push(Difference {
+                words,
+                moves_evidence,
+            });
         }
         if (&self.history.repository, &self.history.name)
             != (&other.history.repository, &other.history.name)
         {
-            let words = "the history lies somewhere else from then on".to_owned();
-            found.push(("history".to_owned(), words));
+            found.push(Difference {
+                words: "the history lies somewhere else from then on".to_owned(),
+                moves_evidence: true,
+            });
         }
         found
     }

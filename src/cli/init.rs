@@ -89,17 +89,25 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Outcome {
     let people = people(arguments, console)?;
     std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error.to_string()))?;
     let exports = copied(folder, &exports, console)?;
-    let (pin, signed) = trust::begin(
-        folder,
-        None,
-        &trust_arguments(arguments, people, exports),
-        console,
-    )?;
+    // What may fail comes before what could not be made a second time.
+    beside(folder, files_beside(arguments, folder), console)?;
+    let asked = trust_arguments(arguments, people, exports);
+    let (pin, signed) = trust::begin(folder, None, &asked, console)?;
     let common = Common::of(folder.join(config::FILE_NAME));
     let baselines = baselines(&common, arguments, signed, console)?;
+    beside(folder, owners(arguments, folder), console)?;
+    let next = next_steps(arguments, signed, &baselines);
+    console.text(&format!(
+        "\nThe pin of this root, to be kept outside the repository (variable CONNGUARD_ROOT of your CI):\n  {pin}\n{next}\n"
+    ))?;
+    Ok(0)
+}
+
+/// Writes files that stand beside the documents; one that is there stays.
+fn beside(folder: &Path, all: Vec<(String, String)>, console: &Console) -> Result<(), Failure> {
     let mut written = vec![];
-    for (path, text) in files_beside(arguments, folder) {
-        if folder.join(&path).exists() {
+    for (path, text) in all {
+        if std::fs::symlink_metadata(folder.join(&path)).is_ok() {
             console.note(&format!("kept {path}: it is there already"));
             continue;
         }
@@ -110,11 +118,7 @@ pub(super) fn run(arguments: &InitArgs, console: &Console) -> Outcome {
     if !written.is_empty() {
         console.note(&format!("wrote {}", written.join(", ")));
     }
-    let next = next_steps(arguments, signed, &baselines);
-    console.text(&format!(
-        "\nThe pin of this root, to be kept outside the repository (variable CONNGUARD_ROOT of your CI):\n  {pin}\n{next}\n"
-    ))?;
-    Ok(0)
+    Ok(())
 }
 
 /// Refuses a folder that is an audit repository, or a part of one, already.
@@ -123,7 +127,7 @@ fn nothing_there(folder: &Path) -> Result<(), Failure> {
         config::FILE_NAME,
         root::PATH,
         "trust/allowed_signers",
-        crate::policy::PATH,
+        "policies",
         "baselines",
     ];
     match own.into_iter().find(|path| folder.join(path).exists()) {
@@ -242,7 +246,7 @@ fn baselines(
         owner: arguments
             .owner
             .clone()
-            .or_else(|| first_signer(&repository)),
+            .or_else(|| signers(&repository.folder).into_iter().next()),
         reason: Some(
             arguments
                 .reason
@@ -274,15 +278,7 @@ fn baselines(
     Ok(open)
 }
 
-/// Who answers for the connectors where nobody was named.
-fn first_signer(repository: &Repository) -> Option<String> {
-    let signers = std::fs::read_to_string(repository.folder.join("trust/allowed_signers")).ok()?;
-    let mut lines = signers.lines().filter(|line| !line.starts_with('#'));
-    let name = lines.next()?.split_whitespace().next()?;
-    Some(name.to_owned())
-}
-
-/// Pipelines and CODEOWNERS.
+/// Pipelines.
 fn files_beside(arguments: &InitArgs, folder: &Path) -> Vec<(String, String)> {
     let whole = folder.canonicalize().unwrap_or_default();
     let name = whole.to_string_lossy().into_owned();
@@ -291,23 +287,35 @@ fn files_beside(arguments: &InitArgs, folder: &Path) -> Vec<(String, String)> {
         (asked, false) if asked.is_empty() => vec![System::Github],
         (asked, false) => asked.clone(),
     };
-    let mut files: Vec<(String, String)> = systems
+    systems
         .into_iter()
         .flat_map(|system| pipelines(system, arguments.source.as_ref(), &name))
-        .collect();
+        .collect()
+}
+
+/// `CODEOWNERS`, by who signs where nobody was named.
+fn owners(arguments: &InitArgs, folder: &Path) -> Vec<(String, String)> {
     let mut owners = arguments.code_owner.clone();
     if owners.is_empty() {
-        let names = arguments.signer.iter().map(|(name, _)| name);
-        owners = names
-            .chain(&arguments.name)
+        owners = signers(folder)
+            .into_iter()
             .filter(|name| name.contains('@'))
-            .cloned()
             .collect();
     }
-    if !owners.is_empty() {
-        files.push(("CODEOWNERS".to_owned(), code_owners(&owners)));
+    if owners.is_empty() {
+        return Vec::new();
     }
-    files
+    vec![("CODEOWNERS".to_owned(), code_owners(&owners))]
+}
+
+/// Who may sign, in the order in which they stand there.
+fn signers(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("trust/allowed_signers")).unwrap_or_default();
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn next_steps(arguments: &InitArgs, signed: bool, open: &[String]) -> String {
@@ -319,7 +327,8 @@ fn next_steps(arguments: &InitArgs, signed: bool, open: &[String]) -> String {
         steps.push(format!("connguard baseline sign {tenant}, by each signer"));
     }
     steps.push("connguard check".to_owned());
-    steps.push("commit all of it (git init, where there is no repository), and connguard snapshot to begin the history".to_owned());
+    steps.push("commit all of it (git init, where there is no repository)".to_owned());
+    steps.push("give a key of its own the history role, and begin the history: connguard trust rotate --history ci@contoso.com=ci.pub, then connguard snapshot --key ci".to_owned());
     if !arguments.no_ci {
         steps.push("set the variables that the pipelines name at their top".to_owned());
     }

@@ -3,7 +3,8 @@
 use super::Failure;
 use super::console::Console;
 use crate::report::Report;
-use crate::report::notification::{Receiver, message, new_findings};
+use crate::report::earlier::EarlierReport;
+use crate::report::notification::{Receiver, message, new_findings, newly_blind};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -20,24 +21,25 @@ pub(super) struct Notify {
     variable: String,
 }
 
-/// `slack=CONNGUARD_SLACK_URL`
-pub(super) fn parse(text: &str) -> Result<Notify, String> {
-    let (name, variable) = text
-        .split_once('=')
-        .ok_or("write KIND=VARIABLE, such as slack=CONNGUARD_SLACK_URL")?;
+/// `slack=CONNGUARD_SLACK_URL`. What was typed instead may be the secret itself, and is not shown.
+fn parse(text: &str) -> Result<Notify, Failure> {
+    let wrong = |what: String| Failure::Usage(format!("--notify: {what}"));
+    let (name, variable) = text.split_once('=').ok_or_else(|| {
+        wrong("write KIND=VARIABLE, such as slack=CONNGUARD_SLACK_URL".to_owned())
+    })?;
     let receiver = Receiver::ALL
         .into_iter()
         .find(|(known, _)| *known == name)
         .map(|(_, receiver)| receiver)
-        .ok_or("tell webhook, slack or teams")?;
+        .ok_or_else(|| wrong("tell webhook, slack or teams".to_owned()))?;
     let is_variable = variable.starts_with(PREFIX)
         && variable
             .bytes()
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
     if !is_variable {
-        return Err(format!(
+        return Err(wrong(format!(
             "the address is a secret and comes from a variable whose name begins with {PREFIX}"
-        ));
+        )));
     }
     Ok(Notify {
         receiver,
@@ -74,11 +76,15 @@ impl Notify {
 
 /// Checks the addresses before anything is judged: a mistake in them is no surprise for later.
 pub(super) fn prepared(
-    all: &[Notify],
+    all: &[String],
     rehearsal: bool,
 ) -> Result<Vec<(Notify, reqwest::Url)>, Failure> {
     all.iter()
-        .map(|notify| Ok((notify.clone(), notify.address(rehearsal)?)))
+        .map(|text| {
+            let notify = parse(text)?;
+            let address = notify.address(rehearsal)?;
+            Ok((notify, address))
+        })
         .collect()
 }
 
@@ -86,19 +92,21 @@ pub(super) fn prepared(
 pub(super) fn tell(
     all: &[(Notify, reqwest::Url)],
     report: &Report<'_>,
+    earlier: Option<&EarlierReport>,
     console: &Console,
 ) -> Result<(), Failure> {
     let mut failed = Vec::new();
     for (notify, url) in all {
-        let Some(body) = message(report, notify.receiver) else {
+        let Some(body) = message(report, earlier, notify.receiver) else {
             console.detail(&format!("nothing new to tell {}", notify.variable));
             continue;
         };
         match send(url, body) {
             Ok(()) => console.note(&format!(
-                "told {}: {} new",
+                "told {}: {} new, {} without a verdict",
                 notify.variable,
-                new_findings(report).len()
+                new_findings(report).len(),
+                newly_blind(report, earlier).len()
             )),
             Err(reason) => failed.push(format!("{}: {reason}", notify.variable)),
         }

@@ -1,6 +1,6 @@
 //! `connguard plan`: what is there, judged, and the steps to what was approved.
 
-use super::check::{fail_on, write_report};
+use super::check::{fail_on, limited, write_report};
 use super::console::Console;
 use super::judging::{Judging, Looked};
 use super::repository::{self, Repository};
@@ -51,8 +51,15 @@ const STEPS: u8 = 10;
 
 pub(super) fn run(common: &Common, arguments: &PlanArgs, console: &Console) -> Outcome {
     if let Some(path) = &arguments.show {
-        let plan = read(path)?;
-        return show(arguments, &[plan], console);
+        if asks_for_one(arguments) {
+            return Err(Failure::Usage(
+                "a script is made from a verified baseline and never from a file: run connguard plan"
+                    .to_owned(),
+            ));
+        }
+        let plans = read(path)?;
+        console.note("the file is whole, and nothing in it was verified: whoever wrote it chose every step, and whom it calls a signer");
+        return show(arguments, &plans, true, console);
     }
     let repository = Repository::found(common, &arguments.trust, console)?;
     let policy = repository.verified_policy();
@@ -87,7 +94,11 @@ pub(super) fn run(common: &Common, arguments: &PlanArgs, console: &Console) -> O
         }
         judged.push(verdict);
     }
-    let shown = show(arguments, &plans, console)?;
+    let whole = code == 0;
+    if !whole && !arguments.report.is_empty() {
+        console.note("no file was written: a tenant in scope has no plan");
+    }
+    let shown = show(arguments, &plans, whole, console)?;
     let judged: Vec<&Judged> = judged.iter().collect();
     judging.remember(&judged, None)?;
     Ok(worst(code, shown))
@@ -182,7 +193,7 @@ fn plan(
     let excess = exceeded(
         &policy.document.plan,
         &plan,
-        &on_premises(&observed.snapshot),
+        &on_premises(&observed.snapshot, baseline),
     );
     match excess {
         Some(excess) if arguments.changes != Some(excess.touched) => Err(refused(
@@ -199,7 +210,8 @@ fn plan(
     }
 }
 
-fn show(arguments: &PlanArgs, plans: &[Plan], console: &Console) -> Outcome {
+/// Shows plans; files are written only where every tenant in scope has one.
+fn show(arguments: &PlanArgs, plans: &[Plan], whole: bool, console: &Console) -> Outcome {
     let now = arguments.trust.now();
     let all: Vec<&Plan> = plans.iter().collect();
     if !all.is_empty() {
@@ -212,16 +224,19 @@ fn show(arguments: &PlanArgs, plans: &[Plan], console: &Console) -> Outcome {
     };
     let undone: Vec<Plan> = plans.iter().map(inverse).collect();
     let undone: Vec<&Plan> = undone.iter().collect();
-    for (format, path) in &arguments.report {
+    for (format, path) in arguments.report.iter().filter(|_| whole) {
         // Of a plan that undoes one there is nothing to be written beside it.
         let is_inverse = plans.iter().any(|plan| plan.purpose == Purpose::Inverse);
         let beside = (!is_inverse).then(|| (beside(path), &undone));
         for (path, plans) in [(path.clone(), &all)].into_iter().chain(beside) {
             let text = render(plans, *format, now);
             let text = anstream::adapter::strip_str(&text).to_string();
-            if let Err(failure) = write_report(&path, &text) {
-                console.failure(&failure);
-                code = worst(code, failure.exit_code());
+            match write_report(&path, &text) {
+                Ok(()) => console.note(&format!("wrote {}", path.display())),
+                Err(failure) => {
+                    console.failure(&failure);
+                    code = worst(code, failure.exit_code());
+                }
             }
         }
     }
@@ -240,7 +255,7 @@ fn beside(path: &Path) -> PathBuf {
 /// The largest plan that is read, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-fn read(path: &Path) -> Result<Plan, Failure> {
+fn read(path: &Path) -> Result<Vec<Plan>, Failure> {
     let shown = visible(&path.to_string_lossy());
     let failed = |reason: String| {
         Failure::run(
@@ -248,10 +263,6 @@ fn read(path: &Path) -> Result<Plan, Failure> {
             "name a file that `connguard plan --format json` wrote",
         )
     };
-    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
-    if size.len() > LARGEST {
-        return Err(failed(format!("it is larger than {} MiB", LARGEST >> 20)));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    wire::read(&text).map_err(failed)
+    let text = limited(path, LARGEST).map_err(failed)?;
+    wire::read_all(&text).map_err(failed)
 }

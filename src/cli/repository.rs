@@ -44,15 +44,17 @@ impl Content {
     pub fn export(&self, path: &str) -> Result<Export, Problems> {
         match self {
             Self::Folder(folder) => fetch::read_configured(folder, path),
-            Self::Commit(commit) => {
-                let bytes = commit.read(path).map_err(|error| {
-                    Problem::of_file(path, error.to_string())
-                        .help("commit the export, or name one with --from")
-                })?;
-                export::read(path, &bytes)
-            }
+            Self::Commit(commit) => committed_export(commit, path),
         }
     }
+}
+
+/// An export as a commit has it.
+pub(super) fn committed_export(commit: &Committed, path: &str) -> Result<Export, Problems> {
+    let bytes = commit.read(path).map_err(|error| {
+        Problem::of_file(path, error.to_string()).help("commit the export, or name one with --from")
+    })?;
+    export::read(path, &bytes)
 }
 
 /// An audit repository.

@@ -184,6 +184,16 @@ impl Value {
     }
 }
 
+/// The values of `ConnectorSource` that a cmdlet takes; the service returns more (reference, section 2.1).
+const SETTABLE_SOURCES: [&str; 3] = ["Default", "HybridWizard", "Migrated"];
+
+impl Value {
+    /// Whether a cmdlet takes it as `ConnectorSource`.
+    pub fn is_settable_source(&self) -> bool {
+        matches!(self, Self::Enumeration(Word(word)) if SETTABLE_SOURCES.iter().any(|known| known.eq_ignore_ascii_case(word)))
+    }
+}
+
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -11,8 +11,8 @@ use crate::assessment::Assessment;
 use crate::builtin;
 use crate::connector::property::Property;
 use crate::digest::Digest;
-use crate::finding::{Direction, Finding, Location, Severity, Since, Status, Subject};
-use crate::review::{Line, Review};
+use crate::finding::{Direction, Finding, Location, Severity, Since, Status, Subject, shorten};
+use crate::review::{EXPIRES, Line, Review};
 use crate::trust::TooFew;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +60,30 @@ pub fn let_narrowing_pass(
         let smaller = known.contains(&finding.series(&key)) && only_narrows(finding, directions);
         if narrows || smaller {
             finding.decides = false;
+        }
+    }
+}
+
+/// Whatever is wrong with a connector counts where the change opens that connector further.
+///
+/// To switch a relay on that was slipped an address has no finding of its own,
+/// and is what lets the address in.
+pub fn opened_further(
+    after: &mut Assessment,
+    directions: &BTreeMap<(Subject, Property), Direction>,
+) {
+    let widened: BTreeSet<&Subject> = directions
+        .iter()
+        .filter(|(_, direction)| **direction == Direction::Widens)
+        .map(|((subject, _), _)| subject)
+        .collect();
+    for finding in &mut after.findings {
+        if finding
+            .connector
+            .as_ref()
+            .is_some_and(|connector| widened.contains(connector))
+        {
+            finding.decides = true;
         }
     }
 }
@@ -121,14 +145,15 @@ fn of_line(line: &Line, path: &str) -> Finding {
     finding
 }
 
-/// Whether a review finds that a document approves less than before, and nothing more.
+/// Whether a review finds that a document approves less than before, and nothing else but for how long.
 pub fn narrows_only(review: &Review) -> bool {
-    let mut directions = review.lines.iter().map(|line| line.direction).peekable();
-    let any = review
-        .lines
-        .iter()
-        .any(|line| line.direction == Direction::Narrows);
-    any && directions.all(|direction| direction != Direction::Widens)
+    let narrows = |line: &Line| line.direction == Direction::Narrows;
+    let is_date = |line: &Line| line.direction == Direction::Neutral && line.subject == EXPIRES;
+    review.lines.iter().any(narrows)
+        && review
+            .lines
+            .iter()
+            .all(|line| narrows(line) || is_date(line))
 }
 
 /// That a document lacks signatures: which it has, which do not count and why, and who can give the rest.
@@ -154,18 +179,35 @@ pub fn signatures_missing(short: &TooFew, widens: &[String]) -> Finding {
     }
 }
 
-/// That one person's word is enough for a document.
-pub fn approved_alone(path: &str, who: &str, by_proposal: bool) -> Finding {
-    let severity = if by_proposal {
-        Severity::Medium
-    } else {
-        Severity::Info
-    };
+/// That enough people signed a proposed document.
+pub fn signed(path: &str, version: u64, who: &str, threshold: usize) -> Finding {
+    Finding {
+        message: format!("version {version} is signed by {who}; {threshold} must"),
+        added: vec![path.to_owned(), version.to_string()],
+        since: Some(Since::New),
+        ..builtin::finding("change-signed", Severity::Info, beginning(path))
+    }
+}
+
+/// That one person's word was enough for a document.
+pub fn approved_alone(path: &str, who: &str) -> Finding {
     Finding {
         message: format!("{who} approved {path} alone: the root asks for one signature"),
         added: vec![path.to_owned(), who.to_owned()],
         since: Some(Since::New),
-        ..builtin::finding("approved-alone", severity, beginning(path))
+        ..builtin::finding("approved-alone", Severity::Info, beginning(path))
+    }
+}
+
+/// That a proposed root lets one person do what took several before.
+pub fn alone_from_now_on(path: &str, what: &str) -> Finding {
+    Finding {
+        message: format!(
+            "under the proposed root one person alone can approve {what}, which takes several now"
+        ),
+        added: vec![path.to_owned(), what.to_owned()],
+        since: Some(Since::New),
+        ..builtin::finding("approved-alone", Severity::Medium, beginning(path))
     }
 }
 
@@ -179,18 +221,76 @@ pub fn emergency(path: &str, who: &str) -> Finding {
     }
 }
 
-/// That files change which the gate does not judge.
-pub fn not_judged(paths: &[String]) -> Option<Finding> {
-    let first = paths.first()?;
-    Some(Finding {
-        message: format!(
-            "{} as well, which the gate does not judge",
-            crate::finding::shorten(paths)
-        ),
-        added: paths.to_vec(),
+/// That what is known of a tenant would come from somewhere else, or say something else.
+///
+/// `vanished` are the findings of now that nobody would see any more.
+pub fn evidence_changed(path: &str, words: &str, vanished: &[&Finding]) -> Finding {
+    let rules: BTreeSet<String> = vanished
+        .iter()
+        .map(|finding| {
+            let of = finding.connector.as_ref();
+            let of = of.map(|own| format!(" on {:?}", own.name));
+            format!("{}{}", finding.rule, of.unwrap_or_default())
+        })
+        .collect();
+    let gone = if rules.is_empty() {
+        String::new()
+    } else {
+        let rules: Vec<String> = rules.into_iter().collect();
+        format!(
+            "; {} of now would no longer be found: {}",
+            vanished.len(),
+            shorten(&rules)
+        )
+    };
+    let severity = vanished
+        .iter()
+        .map(|finding| finding.severity)
+        .max()
+        .map_or(Severity::Info, |_| Severity::Medium);
+    Finding {
+        message: format!("{words}{gone}"),
+        added: vec![path.to_owned(), words.to_owned()],
         since: Some(Since::New),
-        ..builtin::finding("change-not-judged", Severity::Info, beginning(first))
-    })
+        ..builtin::finding("evidence-changed", severity, beginning(path))
+    }
+}
+
+/// That files change which the gate does not judge; those that run the check are named by themselves.
+pub fn not_judged(paths: &[String]) -> Vec<Finding> {
+    let (pipelines, others): (Vec<String>, Vec<String>) =
+        paths.iter().cloned().partition(|path| runs_the_check(path));
+    let finding = |paths: &[String], words: &str| {
+        let first = paths.first()?;
+        Some(Finding {
+            message: format!("{} {words}", shorten(paths)),
+            added: paths.to_vec(),
+            since: Some(Since::New),
+            ..builtin::finding("change-not-judged", Severity::Info, beginning(first))
+        })
+    };
+    let of_pipelines = pipelines.chunks(5).filter_map(|some| {
+        finding(
+            some,
+            "as well, which decides how checks are run, and is not judged here",
+        )
+    });
+    of_pipelines
+        .chain(finding(&others, "as well, which the gate does not judge"))
+        .collect()
+}
+
+/// Pipelines, and what decides how git and people treat the repository.
+fn runs_the_check(path: &str) -> bool {
+    path.starts_with(".github/")
+        || path.starts_with(".gitlab")
+        || path.starts_with(".azure")
+        || path.ends_with("azure-pipelines.yml")
+        || path.ends_with("azure-pipelines-gate.yml")
+        || path.ends_with(".gitattributes")
+        || path.ends_with("CODEOWNERS")
+        || path == ".ci"
+        || path.starts_with(".ci/")
 }
 
 /// The beginning of a file: where to look for what is about all of it.

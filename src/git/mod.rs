@@ -244,6 +244,14 @@ impl Git {
         })
     }
 
+    /// Whether one commit is another, or comes after it.
+    pub fn contains(&self, newer: Oid, older: Oid) -> Result<bool, GitError> {
+        let contains = |repository: &Repository| {
+            Ok(newer == older || repository.graph_descendant_of(newer, older)?)
+        };
+        self.with(contains).map_err(|error| self.error(error))
+    }
+
     /// Moves a ref from what it is known to be.
     pub fn move_ref(
         &self,

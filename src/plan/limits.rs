@@ -16,7 +16,7 @@ pub struct Excess {
 
 /// In what way a plan exceeds the limits; `None` where it does not.
 ///
-/// `on_premises` are the connectors of the snapshot that let somebody send as the organisation.
+/// `on_premises` are the approved connectors that let somebody send as the organisation and are on.
 pub fn exceeded(
     limits: &PlanLimits,
     plan: &Plan,
@@ -24,12 +24,11 @@ pub fn exceeded(
 ) -> Option<Excess> {
     let touched = touched(plan);
     let all = plan.connectors.all;
-    if (all as u64) < limits.from {
-        return None;
-    }
     let mut reasons = Vec::new();
     let share = (touched.len() * 100).checked_div(all).unwrap_or_default();
-    if touched.len() as u64 * 100 > limits.max_share * all as u64 {
+    // Of two connectors one is half: a share says something from some number on.
+    let counts = all as u64 >= limits.from;
+    if counts && touched.len() as u64 * 100 > limits.max_share * all as u64 {
         reasons.push(format!(
                 "it would disable or change {} of {all} connectors ({share} %), and the policy allows {} %",
                 touched.len(),

@@ -21,12 +21,14 @@ pub use inverse::inverse;
 pub use limits::{Excess, exceeded};
 pub use make::{Request, make, on_premises};
 
+use crate::connector::Guid;
 use crate::connector::property::Property;
 use crate::connector::value::Value;
 use crate::digest::Digest;
 use crate::finding::{Direction, Severity, Subject};
 use crate::snapshot::Organization;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,11 +144,6 @@ pub struct Step {
 }
 
 impl Step {
-    /// Whether it is to be confirmed by itself.
-    pub const fn is_irreversible(&self) -> bool {
-        !self.reversible
-    }
-
     /// The value that it gives a setting.
     pub fn after(&self, property: Property) -> Option<&Value> {
         self.settings
@@ -192,10 +189,23 @@ pub struct Plan {
     pub inverse_of: Option<Digest>,
     /// How many connectors there are, and how many of them are on-premises.
     pub connectors: Count,
+    /// The ids of all connectors that there are, sorted; empty where the plan cannot know them.
+    pub ids: Vec<Guid>,
+    /// The connectors that steps are about, whole: none of it may have changed when a step is carried out.
+    pub observed: Vec<Observed>,
     /// What is to be done, in this order.
     pub steps: Vec<Step>,
     /// What a reader must know beside the steps.
     pub warnings: Vec<String>,
+}
+
+/// A connector as the plan found it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The connector.
+    pub connector: Subject,
+    /// Every setting that its record holds.
+    pub settings: BTreeMap<Property, Value>,
 }
 
 /// A number of connectors.

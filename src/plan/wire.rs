@@ -4,18 +4,20 @@
 //! is read must give the digest that it names, so that nobody changes a step on
 //! the way.
 
-use super::{Action, Answer, Assignment, Count, Plan, Purpose, Step, Target};
+use super::{Action, Answer, Assignment, Count, Observed, Plan, Purpose, Step, Target};
 use crate::canonical;
-use crate::connector::parse_guid;
 use crate::connector::property::Property;
 use crate::connector::value::Value;
+use crate::connector::{Guid, parse_guid};
 use crate::digest::Digest;
 use crate::finding::{Direction, Severity, Subject};
 use crate::snapshot::Organization;
+use crate::tenant::is_tenant_name;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// `schema` of a plan.
 pub const SCHEMA: &str = "connguard/plan/v1";
@@ -46,6 +48,8 @@ pub struct Wire {
     /// Digest of the plan that this one undoes; null for others.
     inverse_of: Option<String>,
     connectors: WireCount,
+    /// The connectors that steps are about, whole, as the plan found them.
+    observed: Vec<WireObserved>,
     /// What is to be done, in this order.
     steps: Vec<WireStep>,
     /// What a reader must know beside the steps.
@@ -82,6 +86,16 @@ struct WireBaseline {
 struct WireCount {
     all: usize,
     on_premises: usize,
+    /// The ids of all of them; empty where the plan cannot know them.
+    ids: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WireObserved {
+    connector: WireConnector,
+    /// By Exchange's names.
+    settings: BTreeMap<String, Json>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -150,13 +164,16 @@ pub fn render(plan: &Plan) -> String {
     })
 }
 
+/// `schema` of several plans.
+const SEVERAL: &str = "connguard/plans/v1";
+
 /// Several plans, of one tenant each.
 pub fn render_all(plans: &[&Plan]) -> String {
     let plans: Vec<Json> = plans
         .iter()
         .map(|plan| serde_json::from_str(&render(plan)).unwrap_or_default())
         .collect();
-    canonical::to_string(&serde_json::json!({ "schema": "connguard/plans/v1", "plans": plans }))
+    canonical::to_string(&serde_json::json!({ "schema": SEVERAL, "plans": plans }))
 }
 
 fn text(wire: &Wire) -> String {
@@ -194,19 +211,35 @@ fn wire(plan: &Plan) -> Wire {
         connectors: WireCount {
             all: plan.connectors.all,
             on_premises: plan.connectors.on_premises,
+            ids: plan.ids.clone(),
         },
+        observed: plan.observed.iter().map(wire_observed).collect(),
         steps: plan.steps.iter().map(wire_step).collect(),
         warnings: plan.warnings.clone(),
+    }
+}
+
+fn wire_connector(subject: &Subject) -> WireConnector {
+    WireConnector {
+        id: subject.id.clone(),
+        name: subject.name.clone(),
+    }
+}
+
+fn wire_observed(own: &Observed) -> WireObserved {
+    let settings = own.settings.iter();
+    WireObserved {
+        connector: wire_connector(&own.connector),
+        settings: settings
+            .map(|(property, value)| (property.name().to_owned(), value.to_json()))
+            .collect(),
     }
 }
 
 fn wire_step(step: &Step) -> WireStep {
     WireStep {
         action: step.action.name().to_owned(),
-        connector: step.connector.as_ref().map(|connector| WireConnector {
-            id: connector.id.clone(),
-            name: connector.name.clone(),
-        }),
+        connector: step.connector.as_ref().map(wire_connector),
         settings: step.settings.iter().map(wire_assignment).collect(),
         words: step.words.clone(),
         answers: step
@@ -238,6 +271,26 @@ fn wire_assignment(assignment: &Assignment) -> WireAssignment {
     }
 }
 
+/// Reads what [`render`] or [`render_all`] wrote.
+///
+/// # Errors
+///
+/// What is neither, or holds a plan that is not the one whose digest it names.
+pub fn read_all(text: &str) -> Result<Vec<Plan>, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Several {
+        schema: String,
+        plans: Vec<Box<serde_json::value::RawValue>>,
+    }
+    match serde_json::from_str::<Several>(text) {
+        Ok(several) if several.schema == SEVERAL => {
+            several.plans.iter().map(|own| read(own.get())).collect()
+        }
+        _ => read(text).map(|plan| vec![plan]),
+    }
+}
+
 /// Reads a plan.
 ///
 /// # Errors
@@ -252,10 +305,7 @@ pub fn read(text: &str) -> Result<Plan, String> {
     let plan = plan(wire)?;
     match named {
         Some(digest) if digest == plan.digest() => Ok(plan),
-        Some(digest) => Err(format!(
-            "it was changed: its digest is {}, and it says {digest}",
-            plan.digest()
-        )),
+        Some(_) => Err("it was changed: its digest is not the one that it names".to_owned()),
         None => Err("it names no digest".to_owned()),
     }
 }
@@ -264,7 +314,9 @@ fn plan(wire: Wire) -> Result<Plan, String> {
     let digest = |text: &str| Digest::parse(text).ok_or_else(|| format!("{text:?} is no digest"));
     Ok(Plan {
         purpose: word(&wire.purpose, Purpose::ALL, Purpose::name)?,
-        tenant: wire.tenant,
+        tenant: Some(wire.tenant)
+            .filter(|tenant| is_tenant_name(tenant))
+            .ok_or("its tenant has no name that a tenant can have")?,
         organization: Organization {
             tenant_id: wire.organization.tenant_id,
             domain: wire.organization.domain,
@@ -284,23 +336,65 @@ fn plan(wire: Wire) -> Result<Plan, String> {
             all: wire.connectors.all,
             on_premises: wire.connectors.on_premises,
         },
+        ids: wire
+            .connectors
+            .ids
+            .into_iter()
+            .map(guid)
+            .collect::<Result<_, _>>()?,
+        observed: wire
+            .observed
+            .into_iter()
+            .map(observed)
+            .collect::<Result<_, _>>()?,
         steps: wire.steps.into_iter().map(step).collect::<Result<_, _>>()?,
         warnings: wire.warnings,
     })
 }
 
+fn guid(text: String) -> Result<Guid, String> {
+    match parse_guid(&text) {
+        Some(guid) if guid == text => Ok(guid),
+        _ => Err(format!("{text:?} is no id of a connector")),
+    }
+}
+
+fn subject(wire: WireConnector) -> Result<Subject, String> {
+    Ok(Subject {
+        id: wire.id.map(guid).transpose()?,
+        name: wire.name,
+    })
+}
+
+fn observed(wire: WireObserved) -> Result<Observed, String> {
+    let setting = |(name, json): (String, Json)| {
+        let property = setting_named(&name)?;
+        Ok((property, value_of(property, &json)?))
+    };
+    Ok(Observed {
+        connector: subject(wire.connector)?,
+        settings: wire
+            .settings
+            .into_iter()
+            .map(setting)
+            .collect::<Result<_, String>>()?,
+    })
+}
+
+fn setting_named(name: &str) -> Result<Property, String> {
+    Property::named(name)
+        .filter(|property| property.name() == name)
+        .filter(|property| property.is_setting() || *property == Property::Name)
+        .ok_or_else(|| format!("{name:?} is no setting of a connector"))
+}
+
+fn value_of(property: Property, json: &Json) -> Result<Value, String> {
+    Value::from_json(property, json)
+        .ok_or_else(|| format!("{json} is no value of {}", property.name()))
+}
+
 fn step(wire: WireStep) -> Result<Step, String> {
-    let connector = wire
-        .connector
-        .map(|connector| match connector.id {
-            Some(id) => match parse_guid(&id) {
-                Some(guid) if guid == id => Ok((Some(guid), connector.name)),
-                _ => Err(format!("{id:?} is no id of a connector")),
-            },
-            None => Ok((None, connector.name)),
-        })
-        .transpose()?
-        .map(|(id, name)| Subject { id, name });
+    let connector = wire.connector.map(subject).transpose()?;
     Ok(Step {
         action: word(&wire.action, Action::ALL, Action::name)?,
         connector,
@@ -333,18 +427,14 @@ fn step(wire: WireStep) -> Result<Step, String> {
 }
 
 fn assignment(wire: WireAssignment) -> Result<Assignment, String> {
-    let property = Property::named(&wire.property)
-        .filter(|property| property.name() == wire.property)
-        .filter(|property| property.is_setting() || *property == Property::Name)
-        .ok_or_else(|| format!("{:?} is no setting of a connector", wire.property))?;
-    let value = |json: &Json| {
-        Value::from_json(property, json)
-            .ok_or_else(|| format!("{json} is no value of {}", property.name()))
-    };
+    let property = setting_named(&wire.property)?;
     Ok(Assignment {
         property,
-        before: wire.known.then(|| value(&wire.before)).transpose()?,
-        after: value(&wire.after)?,
+        before: wire
+            .known
+            .then(|| value_of(property, &wire.before))
+            .transpose()?,
+        after: value_of(property, &wire.after)?,
         partner: wire.partner,
     })
 }

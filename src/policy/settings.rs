@@ -10,7 +10,7 @@ pub struct PlanLimits {
     pub max_share: u64,
     /// Whether one plan may disable or change every on-premises connector.
     pub all_on_premises: bool,
-    /// The limits hold where there are at least so many connectors: of two, one is half.
+    /// The share counts where there are at least so many connectors: of two, one is half.
     pub from: u64,
     /// How long a plan is good.
     pub valid_for: SignedDuration,

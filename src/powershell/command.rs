@@ -349,7 +349,6 @@ impl Reader<'_> {
         };
         // What follows without a blank would be joined to it, or be an expression.
         match self.peek() {
-            Some('`') if self.second().is_some_and(is_line_end) => Ok(constant),
             Some(c) if !ends_word(c) => {
                 self.next();
                 self.refuse(
@@ -588,7 +587,13 @@ impl Reader<'_> {
                         "put the whole value in one pair of single quotes",
                     );
                 }
-                '`' if self.second().is_some_and(is_line_end) => break,
+                '`' if self.second().is_none_or(is_line_end) => {
+                    return self.refuse(
+                        start,
+                        "a backtick right behind a word joins the line end to it",
+                        "put a blank before the backtick",
+                    );
+                }
                 '`' => {
                     self.next();
                     word.extend(self.escaped(start)?);

@@ -3,7 +3,7 @@
 //! These lines are commands to GitHub's and Azure's runners. Every text in them
 //! is escaped as each of the two decodes it, and holds no command of its own.
 
-use super::{Report, sentence};
+use super::{Report, aside, sentence};
 use crate::finding::{Finding, Severity, Status};
 use crate::hostile_text::visible;
 use std::fmt::Write as _;
@@ -57,11 +57,7 @@ fn notes(report: &Report<'_>) -> Vec<Note> {
 }
 
 fn note(finding: &Finding, tenant: Option<&str>) -> Note {
-    let aside = match (finding.status, finding.decides) {
-        (Status::Accepted, _) => "accepted: ",
-        (Status::Open, false) => "decides nothing: ",
-        (Status::Open, true) => "",
-    };
+    let aside = aside(finding);
     let counts = finding.status == Status::Open && finding.decides;
     Note {
         severity: if counts {

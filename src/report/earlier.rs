@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct EarlierReport {
     tenants: BTreeMap<String, Vec<Known>>,
+    /// What each tenant was judged.
+    verdicts: BTreeMap<String, String>,
     /// Findings of the run itself.
     own: Vec<Known>,
 }
@@ -25,6 +27,7 @@ struct Wire {
 #[derive(Deserialize)]
 struct WireTenant {
     tenant: String,
+    verdict: String,
     findings: Vec<Known>,
 }
 
@@ -67,12 +70,22 @@ impl EarlierReport {
         };
         Ok(Self {
             own: open(wire.findings),
+            verdicts: wire
+                .tenants
+                .iter()
+                .map(|tenant| (tenant.tenant.clone(), tenant.verdict.clone()))
+                .collect(),
             tenants: wire
                 .tenants
                 .into_iter()
                 .map(|tenant| (tenant.tenant, open(tenant.findings)))
                 .collect(),
         })
+    }
+
+    /// What a tenant was judged then.
+    pub fn verdict(&self, tenant: &str) -> Option<&str> {
+        self.verdicts.get(tenant).map(String::as_str)
     }
 
     /// The same of the findings of the run itself; `key` is what their fingerprints are bound to.

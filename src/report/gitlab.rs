@@ -1,6 +1,6 @@
 //! GitLab's code quality report: an array of issues, each with a place and a fingerprint.
 
-use super::{Report, sentence};
+use super::{Report, aside, sentence};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::finding::{Finding, Severity, Status};
@@ -55,11 +55,7 @@ fn issue(finding: &Finding, tenant: Option<&str>, key: &str) -> Value {
         .map_or(("connguard.yaml", 1), |location| {
             (location.path.as_str(), location.line)
         });
-    let aside = match (finding.status, finding.decides) {
-        (Status::Accepted, _) => "accepted: ",
-        (Status::Open, false) => "decides nothing: ",
-        (Status::Open, true) => "",
-    };
+    let aside = aside(finding);
     let severity = if finding.status == Status::Open && finding.decides {
         finding.severity
     } else {

@@ -27,9 +27,15 @@ pub fn prose(text: &str) -> String {
 
 /// Words that follow each other share a span.
 fn flush(parts: &mut Vec<String>, words: &mut Vec<&str>) {
-    if !words.is_empty() {
-        parts.push(code(&words.join(" ")));
-        words.clear();
+    let spanned = words.join(" ");
+    words.clear();
+    // What ends a sentence is no part of what is quoted.
+    let bare = spanned.trim_end_matches(['.', ',', ';', ':']);
+    let end = spanned.strip_prefix(bare).unwrap_or_default();
+    if !spanned.is_empty() && bare.is_empty() {
+        parts.push(code(&spanned));
+    } else if !bare.is_empty() {
+        parts.push(format!("{}{end}", code(bare)));
     }
 }
 
@@ -68,14 +74,14 @@ fn is_plain(word: &str) -> bool {
     };
     let lower = word.to_ascii_lowercase();
     let inner = word.strip_suffix(':').unwrap_or(word);
-    // `1.` means something at the start of a line; `www.` is a link; `//` and `%1` lead somewhere.
+    // `1.` means something at the start of a line; `www.` is a link; `//` leads somewhere.
     inner.chars().all(harmless)
         && word.chars().any(char::is_alphanumeric)
         && !lower.contains("www.")
         && !word.contains("//")
-        && !word.starts_with(['%', '.'])
+        && !word.starts_with('.')
         && !is_list_mark(word)
-        && !is_list_name(&lower)
+        && !is_reference(&lower)
 }
 
 /// `1.` and `1)` begin a list.
@@ -84,9 +90,12 @@ fn is_list_mark(word: &str) -> bool {
         .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// GH-123 is a link on GitHub.
-fn is_list_name(lower: &str) -> bool {
-    lower.contains("gh-")
+/// `GH-123` is a link on GitHub, and so is the name of a commit.
+fn is_reference(lower: &str) -> bool {
+    let hex = lower
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .any(|run| run.len() >= 7 && run.bytes().any(|byte| byte.is_ascii_digit()));
+    lower.contains("gh-") || hex
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! was open before is skipped, with the reason. What kept a run from a verdict
 //! is an error, never a passed test. Only what Jenkins' schema knows is written.
 
-use super::{Judged, Report, sentence};
+use super::{Judged, Report, aside, sentence};
 use crate::finding::{Finding, Location, Status};
 use crate::hostile_text::visible;
 use quick_xml::Writer;
@@ -173,13 +173,9 @@ fn case(report: &Report<'_>, finding: &Finding, of: Option<&Judged>) -> Case {
         finding.property.as_deref(),
     ];
     let name: Vec<&str> = parts.into_iter().flatten().collect();
-    let decides =
-        finding.status == Status::Open && finding.decides && finding.severity >= report.fail_on;
-    let aside = match (finding.status, finding.decides) {
-        (Status::Accepted, _) => "accepted: ",
-        (Status::Open, false) => "decides nothing: ",
-        (Status::Open, true) => "",
-    };
+    let fail_on = of.map_or(report.own_fail_on, |_| report.fail_on);
+    let decides = finding.status == Status::Open && finding.decides && finding.severity >= fail_on;
+    let aside = aside(finding);
     let tenant = of.map(|judged| judged.assessment.tenant.as_str());
     let key = of.map_or_else(
         || report.own_key(),

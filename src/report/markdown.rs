@@ -4,6 +4,7 @@ use super::inert::{code, prose};
 use super::{Judged, Report};
 use crate::finding::{Direction, Finding, Location, Severity, Since, Status, excerpt};
 use crate::hostile_text::spelled;
+use crate::verdict::Verdict;
 use std::fmt::Write as _;
 
 /// Renders the report.
@@ -54,12 +55,24 @@ fn row(text: &mut String, tenant: &Judged) {
         text,
         "| {} | {} | {} | {} | {} | {} |",
         assessment.tenant,
-        tenant.conclusion.verdict.name(),
+        word(tenant, worst),
         worst.map_or("none", Severity::name),
         count(Since::New),
         assessment.open().count(),
         assessment.resolved.len()
     );
+}
+
+/// A tenant that a change leaves as it is is not clean for that.
+fn word(tenant: &Judged, worst: Option<Severity>) -> &'static str {
+    let aside = |finding: &Finding| !finding.decides && finding.severity > Severity::Info;
+    if worst.is_none()
+        && tenant.conclusion.verdict == Verdict::Clean
+        && tenant.assessment.open().any(aside)
+    {
+        return "no worse";
+    }
+    tenant.conclusion.verdict.name()
 }
 
 fn section(text: &mut String, tenant: &Judged) {
@@ -141,10 +154,10 @@ fn item(text: &mut String, finding: &Finding, key: &str) {
         Some(Direction::Narrows) => ", narrows trust",
         Some(Direction::Neutral) | None => "",
     };
-    let since = match finding.since {
-        Some(Since::New) => ", new",
-        Some(Since::Open) => ", open before",
-        None => "",
+    let since = match (finding.since, finding.status) {
+        (_, Status::Accepted) | (None, _) => "",
+        (Some(Since::New), Status::Open) => ", new",
+        (Some(Since::Open), Status::Open) => ", open before",
     };
     let aside = if finding.decides {
         ""

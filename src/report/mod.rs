@@ -16,7 +16,7 @@ pub mod sarif;
 
 use crate::assessment::Assessment;
 use crate::digest::Digest;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Status};
 use crate::policy::Rules;
 use crate::trust::{Rollback, Signer};
 use crate::verdict::{Conclusion, Verdict};
@@ -31,6 +31,8 @@ pub struct Report<'a> {
     pub now_given: bool,
     /// The mildest severity that fails the run.
     pub fail_on: Severity,
+    /// The mildest severity of the run's own findings that fails it: no policy is believed under a root that nothing vouches for.
+    pub own_fail_on: Severity,
     /// Tenants named with `--tenant`; empty means all.
     pub asked: Vec<String>,
     /// What was given with `--from`.
@@ -145,6 +147,24 @@ pub fn render(report: &Report<'_>, format: Format) -> String {
         Format::Json | Format::Sarif | Format::Gitlab => pipeline::defuse_json(&text),
         // They are commands, and hold none but their own.
         Format::Github | Format::Azure => text,
+    }
+}
+
+/// How many, with the unit.
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}
+
+/// What stands before a finding that counts for nothing.
+const fn aside(finding: &Finding) -> &'static str {
+    match (finding.status, finding.decides) {
+        (Status::Accepted, _) => "accepted: ",
+        (Status::Open, false) => "decides nothing: ",
+        (Status::Open, true) => "",
     }
 }
 

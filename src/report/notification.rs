@@ -4,7 +4,8 @@
 //! tenant does so here: it is plain text, and what looks like an address of
 //! anything is written so that nobody clicks on it by mistake.
 
-use super::Report;
+use super::earlier::EarlierReport;
+use super::{Judged, Report};
 use crate::canonical;
 use crate::finding::{Finding, Severity, Since, Status, excerpt};
 use crate::hostile_text::visible;
@@ -35,15 +36,26 @@ const MOST: usize = 20;
 
 /// The message about what is new; `None` where nothing is.
 ///
-/// Without anything to compare with, every open finding is new.
-pub fn message(report: &Report<'_>, receiver: Receiver) -> Option<String> {
+/// Without anything to compare with, every open finding is new, and so is that
+/// a tenant got no verdict: a check that sees nothing must not be silent.
+pub fn message(
+    report: &Report<'_>,
+    earlier: Option<&EarlierReport>,
+    receiver: Receiver,
+) -> Option<String> {
     let new = new_findings(report);
-    if new.is_empty() {
+    let blind = newly_blind(report, earlier);
+    if new.is_empty() && blind.is_empty() {
         return None;
     }
     let conclusion = report.conclusion;
+    let without = if blind.is_empty() {
+        String::new()
+    } else {
+        format!(", {} without a verdict", blind.len())
+    };
     let head = format!(
-        "connguard: {} (exit {}), {} new",
+        "connguard: {} (exit {}), {} new{without}",
         conclusion.verdict.name(),
         conclusion.exit_code,
         if new.len() == 1 {
@@ -52,20 +64,46 @@ pub fn message(report: &Report<'_>, receiver: Receiver) -> Option<String> {
             format!("{} findings", new.len())
         }
     );
-    let mut lines: Vec<String> = new
+    let findings = new.iter().take(MOST);
+    let mut lines: Vec<String> = blind
         .iter()
         .take(MOST)
-        .map(|(tenant, finding)| line(*tenant, finding))
+        .map(|(tenant, reason)| {
+            format!("no verdict on {tenant}: {}", defanged(&excerpt_of(reason)))
+        })
+        .chain(findings.map(|(tenant, finding)| line(*tenant, finding)))
         .collect();
     if new.len() > MOST {
         lines.push(format!("and {} more, in the report", new.len() - MOST));
     }
     let body = match receiver {
-        Receiver::Webhook => webhook(report, &head, &new),
+        Receiver::Webhook => webhook(report, &head, &new, &blind),
         Receiver::Slack => slack(&head, &lines),
         Receiver::Teams => teams(&head, &lines),
     };
     Some(canonical::to_string(&body))
+}
+
+/// Tenants that got no verdict, and did in the earlier run, with the reason.
+pub fn newly_blind(report: &Report<'_>, earlier: Option<&EarlierReport>) -> Vec<(String, String)> {
+    let reason = |judged: &Judged| {
+        let assessment = &judged.assessment;
+        let errors = assessment
+            .errors
+            .iter()
+            .map(|failure| format!("{}: {}", failure.source, failure.message));
+        errors.chain(assessment.obstacles.iter().cloned()).next()
+    };
+    report
+        .tenants
+        .iter()
+        .filter_map(|judged| {
+            let tenant = &judged.assessment.tenant;
+            let word = judged.conclusion.verdict.name();
+            let known = earlier.and_then(|earlier| earlier.verdict(tenant)) == Some(word);
+            Some((tenant.clone(), reason(judged)?)).filter(|_| !known)
+        })
+        .collect()
 }
 
 type New<'r> = (Option<&'r str>, &'r Finding);
@@ -155,7 +193,7 @@ pub fn defanged(text: &str) -> String {
     shown
 }
 
-fn webhook(report: &Report<'_>, head: &str, new: &[New<'_>]) -> Value {
+fn webhook(report: &Report<'_>, head: &str, new: &[New<'_>], blind: &[(String, String)]) -> Value {
     let key = |tenant: Option<&str>| {
         let judged = report
             .tenants
@@ -187,6 +225,7 @@ fn webhook(report: &Report<'_>, head: &str, new: &[New<'_>]) -> Value {
         "exit_code": report.conclusion.exit_code,
         "generated_at": report.now.to_string(),
         "findings": findings,
+        "no_verdict": blind.iter().map(|(tenant, reason)| json!({ "tenant": tenant, "reason": visible(reason) })).collect::<Vec<_>>(),
     })
 }
 

@@ -18,6 +18,9 @@ pub use baseline::of_baseline;
 pub use policy::of_policy;
 pub use root::of_root;
 
+/// What the lines about a document's end are about.
+pub const EXPIRES: &str = "expires";
+
 /// Nobody remembers for longer what they approved.
 const LONG_LIFE: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
 
@@ -139,12 +142,12 @@ impl Review {
         };
         if life > LONG_LIFE {
             self.widens(
-                "expires",
+                EXPIRES,
                 format!("{words}: {} after it was issued", time::words(life)),
                 Severity::Medium,
             );
         } else {
-            self.neutral("expires", words);
+            self.neutral(EXPIRES, words);
         }
     }
 

@@ -14,15 +14,16 @@ Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
 
 # A session is taken over if there is one, so that the person chooses how to sign in.
-$connection = Get-ConnectionInformation | Where-Object { $_.State -eq 'Connected' } | Select-Object -First 1
+$connection = Get-ConnectionInformation -ErrorAction Stop | Where-Object { $_.State -eq 'Connected' } | Select-Object -First 1
 if (-not $connection) {
-    Connect-ExchangeOnline -ShowBanner:$false
-    $connection = Get-ConnectionInformation | Where-Object { $_.State -eq 'Connected' } | Select-Object -First 1
+    Connect-ExchangeOnline -ShowBanner:$false -ErrorAction Stop
+    $connection = Get-ConnectionInformation -ErrorAction Stop | Where-Object { $_.State -eq 'Connected' } | Select-Object -First 1
 }
 
 $complete = [ordered] @{}
 
-# Each part says for itself whether it was read: a failed read must never look empty.
+# Each part says for itself whether it was read: a failed read must never look empty. Cmdlets of a module do not
+# see this script's preferences, so each call says by itself that an error stops it.
 function Read-Part([string] $Name, [scriptblock] $Read) {
     $warnings = @()
     try {
@@ -41,9 +42,9 @@ function Read-Part([string] $Name, [scriptblock] $Read) {
 }
 
 $takenAt = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', [Globalization.CultureInfo]::InvariantCulture)
-$connectors = Read-Part 'inbound_connectors' { Get-InboundConnector -ResultSize Unlimited -WarningVariable +warnings -WarningAction SilentlyContinue }
-$domains = Read-Part 'accepted_domains' { Get-AcceptedDomain -ResultSize Unlimited -WarningVariable +warnings -WarningAction SilentlyContinue }
-$blocked = Read-Part 'blocked_connectors' { Get-BlockedConnector -WarningVariable +warnings -WarningAction SilentlyContinue }
+$connectors = Read-Part 'inbound_connectors' { Get-InboundConnector -ResultSize Unlimited -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue }
+$domains = Read-Part 'accepted_domains' { Get-AcceptedDomain -ResultSize Unlimited -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue }
+$blocked = Read-Part 'blocked_connectors' { Get-BlockedConnector -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue }
 
 # The organization, as the service and not the person names it.
 $initial = $domains | Where-Object { $_.InitialDomain } | Select-Object -First 1

@@ -374,3 +374,15 @@ fn the_schema_of_the_report_knows_everything_in_it() {
     assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&json));
     assert!(project().join("tests/schemas").is_dir());
 }
+
+#[test]
+fn a_run_that_fails_has_a_failed_test() {
+    let repo = Repo::example();
+    repo.repolicy("fail_on: low", "fail_on: critical");
+    // Without a pin the run fails for its own finding, whatever the policy says.
+    let run = repo.run(&[
+        "check", "--tenant", "contoso", "--now", NOW, "--format", "junit",
+    ]);
+    assert_eq!(run.code, 12);
+    assert!(run.stdout.contains("failures=\"1\""), "{}", run.stdout);
+}

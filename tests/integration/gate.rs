@@ -301,3 +301,51 @@ fn without_a_repository_the_rules_judge_a_line_on_an_export() {
         ])
         .expect(14, &["sender-addresses-unbounded"]);
 }
+
+#[test]
+fn a_relay_that_was_slipped_an_address_is_not_switched_on_unseen() {
+    let repo = Repo::example();
+    repo.export("contoso", |export| {
+        let relay = connector(export, RELAY);
+        relay["Enabled"] = json!(false);
+        relay["SenderIPAddresses"] = json!([
+            "203.0.113.10",
+            "203.0.113.48/28",
+            "203.0.113.20",
+            "203.0.113.21"
+        ]);
+    });
+    for line in [
+        "Set-InboundConnector 'Relay from data centre 1' -Enabled $true",
+        "Set-InboundConnector 'Relay from data centre 1' -Enabled $true -SenderIPAddresses @{Remove='203.0.113.21'}",
+    ] {
+        let run = repo.gate("contoso", &[line]);
+        assert_eq!(run.code, 14, "{line}: {run:?}");
+    }
+    repo.export("contoso", |export| {
+        let relay = connector(export, RELAY);
+        relay["Enabled"] = json!(true);
+        relay["ConnectorType"] = json!("Partner");
+    });
+    let line = "Set-InboundConnector 'Relay from data centre 1' -ConnectorType OnPremises";
+    assert_eq!(repo.gate("contoso", &[line]).code, 14);
+}
+
+#[test]
+fn a_file_that_two_versions_of_powershell_read_differently_is_refused() {
+    let repo = Repo::example();
+    // Read as Windows-1252 the last byte of the letter is a quote, and the rest of the line runs.
+    let line = "Set-InboundConnector 'Relay from data centre 1' -ErrorVariable '\u{0412} -SenderIPAddresses 198.51.100.7 #'\n";
+    repo.write("change.ps1", line);
+    repo.gate("contoso", &["--file", "change.ps1"])
+        .expect(1, &["line 1 is not ASCII", "byte order mark"]);
+    repo.write("change.ps1", format!("\u{feff}{line}"));
+    repo.gate("contoso", &["--file", "change.ps1"])
+        .expect(0, &["changes nothing"]);
+    repo.write(
+        "change.ps1",
+        "Set-InboundConnector 'Relay from data centre 1' -Comment x`\n -Enabled $false\n",
+    );
+    repo.gate("contoso", &["--file", "change.ps1"])
+        .expect(1, &["right behind a word"]);
+}

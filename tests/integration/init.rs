@@ -126,8 +126,14 @@ fn several_people_sign_later_and_files_that_are_there_stay() {
         "mine\n"
     );
     assert!(
-        repo.read("audit/azure-pipelines.yml")
+        repo.read("audit/azure-pipelines-gate.yml")
             .contains("connguard gate --base HEAD^1")
+    );
+    // Who can change the gate's pipeline must find no secret there.
+    assert!(
+        !repo
+            .read("audit/azure-pipelines-gate.yml")
+            .contains("HISTORY_KEY")
     );
     assert!(repo.read("audit/.gitlab-ci.yml").contains("codequality"));
     assert!(repo.read("audit/trust/root.yaml").contains("threshold: 2"));
@@ -205,4 +211,13 @@ fn who_reads_does_not_write_and_who_writes_does_not_read() {
     assert!(records.contains("contents: write") && !records.contains("id-token"));
     assert!(!gate.contains("secrets.") && !gate.contains(": write"));
     assert!(gate.contains("on:\n  pull_request:\n"));
+    // What others wrote is built where there is nothing to steal.
+    let builds = job(&check, "build");
+    assert!(builds.contains("cargo install") && builds.contains("permissions: {}"));
+    assert!(!reads.contains("cargo install") && !records.contains("cargo install"));
+    assert!(records.contains("environment: connguard"));
+    assert!(
+        repo.read("audit/CODEOWNERS")
+            .contains("/.github/ alice@contoso.com")
+    );
 }

@@ -178,3 +178,47 @@ fn the_address_is_a_secret_and_leads_nowhere_else() {
     repo.run(&["check", "--notify", "pager=CONNGUARD_X"])
         .expect(2, &["webhook, slack or teams"]);
 }
+
+#[test]
+fn a_check_that_goes_blind_is_news_once() {
+    let repo = attacked();
+    repo.check_with(&["--report", "json=before.json"]);
+    repo.export("contoso", |export| {
+        export["complete"]["inbound_connectors"] = json!("403")
+    });
+    let (address, received) = receiver(&["200 OK"]);
+    told(
+        &repo,
+        "slack",
+        &address,
+        &[
+            "--rehearsal",
+            "--since-report",
+            "before.json",
+            "--report",
+            "json=blind.json",
+        ],
+    )
+    .expect(14, &["1 without a verdict"]);
+    let text = received.recv().unwrap().to_string();
+    assert!(
+        text.contains("no verdict on contoso") && text.contains("could not be compared"),
+        "{text}"
+    );
+    told(
+        &repo,
+        "slack",
+        "http://127.0.0.1:9/x",
+        &["--rehearsal", "--since-report", "blind.json"],
+    )
+    .expect(14, &[]);
+    // What was typed in the place of the variable may be the secret.
+    let run = repo
+        .run(&[
+            "check",
+            "--notify",
+            "slack=https://hooks.example/secret-path",
+        ])
+        .expect(2, &["begins with CONNGUARD_"]);
+    assert!(!run.stderr.contains("secret-path"), "{run:?}");
+}

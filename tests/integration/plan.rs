@@ -131,7 +131,10 @@ fn the_script_does_only_what_the_plan_says_and_writes_nothing_unasked() {
             .iter()
             .any(|start| line.starts_with(start))
     }) {
-        assert!(line.ends_with("-WhatIf:$dry -Confirm:$false"), "{line}");
+        assert!(
+            line.ends_with("-WhatIf:$dry -Confirm:$false -ErrorAction Stop"),
+            "{line}"
+        );
         assert!(line.contains("-Identity '"), "{line}");
     }
     let position = |text: &str| script.find(text).unwrap_or_else(|| panic!("{text}"));
@@ -356,4 +359,164 @@ fn containing_stops_what_widened_and_nothing_else() {
         "{text}"
     );
     assert_eq!(plan["steps"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_forged_plan_becomes_no_script_and_is_called_unverified() {
+    let repo = Repo::example();
+    repo.plan("fabrikam", &["--report", "json=plan.json"])
+        .expect(10, &[]);
+    repo.run(&["plan", "--show", "plan.json", "--format", "powershell"])
+        .expect(2, &["never from a file"]);
+    repo.run(&["plan", "--show", "plan.json", "--now", NOW])
+        .expect(10, &["nothing in it was verified"]);
+    let mut plan: Value = serde_json::from_str(&repo.read("plan.json")).unwrap();
+    plan["tenant"] = json!("x\nStart-Process calc\n# ");
+    repo.write("plan.json", plan.to_string());
+    let run = repo.run(&["plan", "--show", "plan.json"]).expect(1, &[]);
+    // The digest that would fit is not given away.
+    assert!(!run.stderr.contains("sha256:"), "{run:?}");
+}
+
+#[test]
+fn the_script_looks_at_the_whole_connector_and_at_every_other_one() {
+    let repo = Repo::example();
+    repo.export("fabrikam", |export| {
+        connector(export, "Relay Amsterdam")["Enabled"] = json!(false);
+    });
+    let script = repo.plan("fabrikam", &["--format", "powershell"]).stdout;
+    let first_write = script.find("\nSet-InboundConnector").unwrap();
+    let checks = &script[..first_write];
+    for setting in [
+        "SenderIPAddresses",
+        "TlsSenderCertificateName",
+        "EFUsers",
+        "Name",
+        "ConnectorType",
+    ] {
+        assert!(
+            checks.contains(&format!(
+                "Assert-Setting 'b1f2a3c4-d5e6-4f70-8a9b-0c1d2e3f4a11' '{setting}'"
+            )),
+            "{setting}"
+        );
+    }
+    assert!(checks.contains("Assert-Connectors @('b1f2a3c4-d5e6-4f70-8a9b-0c1d2e3f4a11', 'c3d4e5f6-a7b8-4c90-9a1b-2c3d4e5f6a12', 'e7d6c5b4-a3f2-4e10-9d8c-7b6a5f4e3d13')"));
+    // To switch a relay on is a step of its own, after everything else is right, and asked for.
+    let plan = repo.plan("fabrikam", &["--format", "json"]).json();
+    let steps = plan["steps"].as_array().unwrap();
+    let on = &steps[steps.len() - 2];
+    assert_eq!(on["settings"].as_array().unwrap().len(), 1);
+    assert_eq!(on["settings"][0]["after"], true);
+    assert_eq!(on["direction"], "widens");
+    assert!(script.contains("if (Confirm-Step 'b1f2a3c4-d5e6-4f70-8a9b-0c1d2e3f4a11' 'This lets mail in that is held out now.') {"));
+}
+
+#[test]
+fn every_call_of_the_service_stops_at_an_error() {
+    // Cmdlets of a module do not see a script's preferences: an error that they only report would go unseen.
+    let repo = Repo::example();
+    let plan = repo.plan("fabrikam", &["--format", "powershell"]).stdout;
+    let export = repo.run(&["fetch", "--script"]).stdout;
+    for script in [plan, export] {
+        let calls = script
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
+        let calls = calls.filter(|line| {
+            [
+                "Get-Inbound",
+                "Get-Accepted",
+                "Get-Blocked",
+                "Set-Inbound",
+                "New-Inbound",
+                "Remove-Inbound",
+                "Get-ConnectionInf",
+            ]
+            .iter()
+            .any(|name| line.contains(name))
+        });
+        for line in calls {
+            assert!(line.contains("-ErrorAction Stop"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_plan_leaves_the_files_of_an_earlier_one() {
+    let repo = Repo::example();
+    repo.plan("fabrikam", &["--report", "json=plan.json"])
+        .expect(10, &["wrote plan.json", "wrote plan.inverse.json"]);
+    let before = repo.read("plan.json");
+    repo.replace("baselines/fabrikam.yaml", "CHG-1207", "CHG-1208");
+    repo.plan("fabrikam", &["--report", "json=plan.json"])
+        .expect(3, &["no file was written"]);
+    assert_eq!(repo.read("plan.json"), before);
+}
+
+#[test]
+fn plans_of_several_tenants_are_shown_again() {
+    let repo = Repo::example();
+    let pin = repo.pin();
+    repo.run(&[
+        "plan",
+        "--now",
+        NOW,
+        "--root",
+        &pin,
+        "--report",
+        "json=both.json",
+    ])
+    .expect(10, &[]);
+    repo.run(&["plan", "--show", "both.json", "--now", NOW])
+        .expect(
+            10,
+            &["plan to put back contoso", "plan to put back fabrikam"],
+        );
+}
+
+#[test]
+fn the_inverse_touches_nothing_that_is_gone_and_switches_no_relay_on() {
+    let repo = Repo::example();
+    repo.export("contoso", |export| {
+        // Switched on by somebody, and approved as off.
+        export["complete"]["blocked_connectors"] = json!("403");
+    });
+    repo.rebaseline(
+        "contoso",
+        "      Enabled: true\n      ConnectorType: OnPremises\n      ConnectorSource: Default",
+        "      Enabled: false\n      ConnectorType: OnPremises\n      ConnectorSource: Default",
+    );
+    repo.plan("contoso", &["--report", "json=plan.json"])
+        .expect(10, &["Enabled: true → false"]);
+    let undone: Value = serde_json::from_str(&repo.read("plan.inverse.json")).unwrap();
+    let actions: Vec<&str> = undone["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(actions, ["manual"], "{undone:#}");
+    // The attacker's connector is removed by the plan, so nothing of the inverse is about it.
+    repo.plan(
+        "fabrikam",
+        &[
+            "--report",
+            "json=plan.json",
+            "--report",
+            "powershell=plan.ps1",
+        ],
+    )
+    .expect(10, &[]);
+    let undone: Value = serde_json::from_str(&repo.read("plan.inverse.json")).unwrap();
+    assert!(
+        !undone["steps"].to_string().contains("e7d6c5b4"),
+        "{undone:#}"
+    );
+    assert!(
+        undone["warnings"]
+            .to_string()
+            .contains("Not undone: remove")
+    );
+    assert!(!repo.read("plan.inverse.ps1").contains("e7d6c5b4"));
+    assert!(repo.read("plan.inverse.ps1").contains("THIS UNDOES A PLAN"));
 }

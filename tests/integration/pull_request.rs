@@ -337,12 +337,15 @@ fn an_unsigned_policy_and_unlisted_rules_do_not_pass() {
     let repo = base();
     repo.replace(
         "connguard.yaml",
-        "exports/contoso.json",
         "exports/fabrikam.json",
+        "exports/contoso.json",
     );
     repo.proposed(&[]).expect(
-        0,
-        &["contoso is read from exports/fabrikam.json instead of exports/contoso.json"],
+        12,
+        &[
+            "fabrikam is read from exports/contoso.json instead of exports/fabrikam.json",
+            "is no export of it",
+        ],
     );
     let repo = base();
     repo.write("connguard.yaml", "nonsense: [");
@@ -358,7 +361,7 @@ fn nothing_that_changes_passes_and_other_files_are_named() {
     repo.write(".github/workflows/check.yml", "on: push\n");
     repo.proposed(&[]).expect(
         0,
-        &[".github/workflows/check.yml as well, which the gate does not judge"],
+        &[".github/workflows/check.yml as well, which decides how checks are run"],
     );
     let repo = base();
     repo.judged(&[]).expect(0, &["the change may be made"]);
@@ -370,4 +373,213 @@ fn nothing_that_changes_passes_and_other_files_are_named() {
     std::fs::rename(repo.path(CONTOSO), repo.path("elsewhere.yaml")).unwrap();
     std::os::unix::fs::symlink("../elsewhere.yaml", repo.path(CONTOSO)).unwrap();
     repo.proposed(&[]).expect(3, &["not a regular file"]);
+}
+
+#[test]
+fn evidence_cannot_be_swapped_unseen() {
+    // Another file without the attacker's connector, the same file changed, the history and the tenant moved away.
+    let clean = |repo: &Repo, path: &str| {
+        let mut export: Value = serde_json::from_str(&repo.read("exports/fabrikam.json")).unwrap();
+        export["inbound_connectors"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|row| row["ConnectorSource"] != "AdminUI");
+        repo.write(path, export.to_string());
+    };
+    let repo = base();
+    clean(&repo, "exports/clean.json");
+    repo.replace(
+        "connguard.yaml",
+        "exports/fabrikam.json",
+        "exports/clean.json",
+    );
+    repo.proposed(&[]).expect(
+        12,
+        &[
+            "evidence-changed",
+            "would no longer be found",
+            "drift-unknown on",
+        ],
+    );
+    let repo = base();
+    clean(&repo, "exports/fabrikam.json");
+    repo.proposed(&[]).expect(12, &["evidence-changed"]);
+    let repo = base();
+    repo.replace(
+        "connguard.yaml",
+        "tenants:\n",
+        "history: { repository: ../elsewhere }\ntenants:\n",
+    );
+    repo.proposed(&[])
+        .expect(12, &["the history lies somewhere else"]);
+    let repo = base();
+    let config = repo.read("connguard.yaml");
+    repo.write(
+        "connguard.yaml",
+        config.split("  fabrikam:").next().unwrap(),
+    );
+    repo.proposed(&[])
+        .expect(12, &["fabrikam is no longer configured"]);
+    // A newer export in which nothing is missed is none of it.
+    let repo = base();
+    repo.export("contoso", |export| {
+        export["taken_at"] = json!("2026-11-21T08:00:00Z")
+    });
+    repo.proposed(&[]).expect(0, &["evidence-changed"]);
+}
+
+#[test]
+fn a_tenant_that_could_not_be_read_is_never_called_clean() {
+    let repo = Repo::with_git();
+    std::fs::remove_file(repo.path("exports/fabrikam.json")).unwrap();
+    repo.commit();
+    repo.git(&["branch", "-q", "base"]);
+    repo.write("README.md", "x");
+    let run = repo.proposed(&["--format", "json"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let json = run.json();
+    assert_eq!(json["tenants"][1]["verdict"], "error");
+    assert_eq!(json["verdict"], "error");
+    assert_eq!(json["counts"]["clean"], 1);
+    // Where more is to be approved, and nobody signed it, that nothing was looked at decides.
+    let path = "baselines/fabrikam.yaml";
+    repo.next_version(
+        path,
+        "[203.0.113.130, 203.0.113.131]",
+        "[203.0.113.130, 203.0.113.131, 203.0.113.132]",
+    );
+    let run = repo.proposed(&[]);
+    assert_eq!(run.code, 1, "{run:?}");
+}
+
+#[test]
+fn what_narrows_and_does_something_else_besides_has_to_be_signed() {
+    let repo = base();
+    repo.next_version(CONTOSO, NARROWER.0, NARROWER.1);
+    let partner = repo
+        .read(CONTOSO)
+        .split("  - name: Partner Fabrikam\n")
+        .nth(1)
+        .unwrap()
+        .split("acceptances:")
+        .next()
+        .unwrap()
+        .to_owned();
+    let evil = partner.replace(
+        "9c2d4e6f-8a1b-4c3d-9e5f-0a1b2c3d4e03",
+        "9c2d4e6f-8a1b-4c3d-9e5f-0a1b2c3d4eff",
+    );
+    repo.replace(
+        CONTOSO,
+        "acceptances:\n",
+        &format!("  - name: Evil partner\n{evil}acceptances:\n"),
+    );
+    repo.proposed(&[])
+        .expect(12, &["signatures-missing", "Evil partner"]);
+}
+
+#[test]
+fn who_signs_what_was_merged_unsigned_passes() {
+    let repo = base();
+    repo.next_version(CONTOSO, NARROWER.0, NARROWER.1);
+    repo.proposed(&[]).expect(0, &[]);
+    repo.git(&["branch", "-q", "-f", "base"]);
+    repo.sign("connguard-baseline", CONTOSO, &["alice", "bob"]);
+    repo.proposed(&["--tenant", "contoso"]).expect(0, &[]);
+}
+
+#[test]
+fn fewer_signers_by_whatever_way_are_named() {
+    let roots = |change: &dyn Fn(&str) -> String| {
+        let repo = base();
+        for path in [
+            "root.yaml",
+            "allowed_signers",
+            "root.sigs/alice@contoso.com.sig",
+            "root.sigs/bob@contoso.com.sig",
+        ] {
+            repo.write(
+                &format!("trust/roots/1/{path}"),
+                repo.git(&["show", &format!("base:trust/{path}")]),
+            );
+        }
+        repo.next_version("trust/root.yaml", "kind: Root", "kind: Root");
+        repo.write("trust/root.yaml", change(&repo.read("trust/root.yaml")));
+        repo.sign("connguard-root", "trust/root.yaml", &["alice", "bob"]);
+        repo.proposed(&[])
+    };
+    let line = |root: &str| {
+        root.lines()
+            .find(|line| line.trim_start().starts_with("baseline:"))
+            .unwrap()
+            .to_owned()
+    };
+    let people = "principals: [alice@contoso.com, bob@contoso.com, carol@contoso.com]";
+    roots(&|root| {
+        root.replace(
+            &line(root),
+            &format!("  baseline: [{{ tenants: [\"*\"], threshold: 1, {people} }}]"),
+        )
+    })
+    .expect(12, &["one person alone can approve a baseline"]);
+    roots(&|root| root.replace(&line(root), &format!("{}\n  emergency: {{ threshold: 1, max_validity: 7d, principals: [carol@contoso.com] }}", line(root))))
+        .expect(12, &["one person alone can approve a baseline"]);
+    roots(&|root| root.to_owned()).expect(0, &[]);
+}
+
+#[test]
+fn whatever_changes_is_mentioned() {
+    let named = |path: &str| {
+        let repo = base();
+        repo.write(path, "x");
+        let run = repo.proposed(&["--format", "json"]).json().to_string();
+        assert!(run.contains(path), "{path}: {run}");
+    };
+    for path in [
+        "trust/x/evil.sh",
+        "policies/x.sh",
+        "baselines/readme.txt",
+        "baselines/CONTOSO.yaml",
+        "trust/roots/9/x",
+    ] {
+        named(path);
+    }
+    // Many other files do not push a workflow out of sight.
+    let repo = base();
+    for number in 0..60 {
+        repo.write(&format!(".a/{number}"), "x");
+    }
+    repo.write(".github/workflows/z.yml", "x");
+    repo.proposed(&[]).expect(
+        0,
+        &[".github/workflows/z.yml as well, which decides how checks are run"],
+    );
+    // A document that becomes a link, with the same content.
+    let repo = base();
+    let blob = repo.git(&["rev-parse", &format!("HEAD:{CONTOSO}")]);
+    repo.git(&[
+        "update-index",
+        "--cacheinfo",
+        &format!("120000,{},{CONTOSO}", blob.trim()),
+    ]);
+    repo.git(&["commit", "-q", "-m", "link"]);
+    repo.judged(&[]).expect(3, &["not a regular file"]);
+}
+
+#[test]
+fn an_unsigned_history_is_no_evidence_and_no_obstacle() {
+    let repo = Repo::with_git();
+    repo.commit();
+    repo.git(&["branch", "-q", "base"]);
+    let pin = repo.pin();
+    repo.run(&["snapshot", "--now", NOW, "--root", &pin]);
+    repo.next_version(CONTOSO, WIDER.0, WIDER.1);
+    repo.sign("connguard-baseline", CONTOSO, &["alice", "bob"]);
+    repo.proposed(&["--tenant", "contoso"]).expect(
+        0,
+        &[
+            "exports/contoso.json",
+            "version 2 is signed by alice@contoso.com, bob@contoso.com",
+        ],
+    );
 }

@@ -9,7 +9,7 @@ use crate::cli::repository::{self, Repository};
 use crate::cli::targets::targets;
 use crate::cli::{Common, Failure, Outcome};
 use crate::document::{Problem, Problems, Source};
-use crate::gate::{let_narrowing_pass, since};
+use crate::gate::{let_narrowing_pass, opened_further, since};
 use crate::policy::settings::Narrowing;
 use crate::report::Judged;
 use crate::snapshot::Snapshot;
@@ -80,6 +80,7 @@ pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> O
             if narrowing == Narrowing::Pass {
                 let_narrowing_pass(&before.assessment, &mut after.assessment, &directions);
             }
+            opened_further(&mut after.assessment, &directions);
             let conclusion = verdict::of_tenant(&after.assessment, judging.fail_on);
             let after = Judged {
                 conclusion,
@@ -102,6 +103,28 @@ pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> O
     Ok(code)
 }
 
+/// Refuses a file that two versions of PowerShell read as two texts: without a mark the old one takes it for
+/// a code page, in which the bytes of a letter can hold a quote.
+fn unambiguous(path: &str, bytes: &[u8]) -> Result<(), Problems> {
+    let marked = [&[0xEF, 0xBB, 0xBF][..], &[0xFF, 0xFE], &[0xFE, 0xFF]]
+        .iter()
+        .any(|mark| bytes.starts_with(mark));
+    let foreign = bytes.iter().position(|byte| !byte.is_ascii());
+    let Some(at) = foreign.filter(|_| !marked) else {
+        return Ok(());
+    };
+    let line = bytes.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+    let problem = Problem::of_file(
+        path,
+        format!(
+            "line {line} is not ASCII, and without a byte order mark Windows PowerShell reads it as another text than PowerShell 7"
+        ),
+    );
+    Err(problem
+        .help("save the file as UTF-8 with a byte order mark")
+        .into())
+}
+
 impl Change {
     fn name(&self) -> &str {
         match self {
@@ -121,6 +144,7 @@ fn change(arguments: &GateArgs) -> Result<Change, Failure> {
         } else {
             (shown(path), bytes(path)?)
         };
+        unambiguous(&name, &bytes)?;
         let text = crate::source::text::decode(&name, &bytes).map_err(Problems::from)?;
         return Ok(Change::Lines(name, text));
     }

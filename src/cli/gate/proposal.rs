@@ -6,11 +6,15 @@ use crate::cli::repository::{Content, Repository, name_of};
 use crate::cli::{Failure, TrustArgs};
 use crate::digest::Digest;
 use crate::document::Source;
-use crate::gate::{approved_alone, emergency, of_review, signatures_missing};
+use crate::gate::{
+    alone_from_now_on, approved_alone, emergency, of_review, signatures_missing,
+    signed as of_signed,
+};
 use crate::policy::{self, Policy, PolicyError, Rules, document::Document};
 use crate::review::{of_policy, of_root};
 use crate::trust::files::{Documents, FileError};
 use crate::trust::memory::{Seen, follows};
+use crate::trust::root::{Grant, Root};
 use crate::trust::{
     Duty, Floor, Header, Keyring, Known, Refusal, Route, SignedFile, Trust, chain, keyring, root,
 };
@@ -129,14 +133,9 @@ impl<'a> Proposal<'a> {
             found
                 .findings
                 .extend(of_review(&of_root(Some(trust.keyring()), &now), root::PATH));
-            let before = trust.root().grants();
-            for (name, grant) in now.root.grants() {
-                let lowered = before
-                    .iter()
-                    .any(|(other, old)| *other == name && old.threshold > 1);
-                if grant.threshold == 1 && lowered {
-                    let who = format!("whoever holds the role {name}");
-                    found.findings.push(approved_alone(root::PATH, &who, true));
+            for (what, lowest) in LOWEST {
+                if lowest(&now.root) == Some(1) && lowest(trust.root()) > Some(1) {
+                    found.findings.push(alone_from_now_on(root::PATH, what));
                 }
             }
         }
@@ -168,13 +167,13 @@ impl<'a> Proposal<'a> {
         let digest = file.digest();
         if before.is_none_or(|before| before.digest != digest) {
             found.findings.extend(of_review(&review, policy::PATH));
-            found.widens |= !widens.is_empty();
         }
         if let Some(before) = before {
             let seen = (before.document.header.version, before.digest);
             found.continues(policy::PATH, seen, &document.header, digest);
         }
         found.expires(policy::PATH, &document.header, self.now);
+        let mut signed = true;
         for trust in self.trusts() {
             match trust.verify(Duty::Policy, &file) {
                 Ok(signers) => {
@@ -189,12 +188,16 @@ impl<'a> Proposal<'a> {
                         == 1;
                     let is_new = before.is_none_or(|before| before.digest != digest);
                     if alone && is_new {
-                        found.add(approved_alone(policy::PATH, &names.join(", "), false));
+                        found.add(approved_alone(policy::PATH, &names.join(", ")));
                     }
                 }
-                Err(refusal) => found.refused(&refusal, &widens),
+                Err(refusal) => {
+                    signed = false;
+                    found.refused(&refusal, &widens);
+                }
             }
         }
+        found.widens |= !widens.is_empty() && !signed;
         // What else a verified policy must be: newer than what was seen.
         if let Err(PolicyError::Refused(refusal)) = Policy::open(
             &UnderBase {
@@ -270,10 +273,15 @@ impl<'a> Proposal<'a> {
                         .map(|signer| signer.principal.as_str())
                         .collect();
                     let who = names.join(", ");
+                    if is_new {
+                        let version = baseline.approved.header.version;
+                        let path = &baseline.path;
+                        found.add(of_signed(path, version, &who, approval.threshold));
+                    }
                     if approval.route == Route::Emergency {
                         found.add(emergency(&baseline.path, &who));
                     } else if approval.threshold == 1 && is_new {
-                        found.add(approved_alone(&baseline.path, &who, false));
+                        found.add(approved_alone(&baseline.path, &who));
                     }
                 }
                 Err(BaselineError::Refused(refusal)) => {
@@ -290,6 +298,23 @@ impl<'a> Proposal<'a> {
         }
         signed
     }
+}
+
+/// What can be signed, and how few people are enough for it at the least.
+type Lowest = (&'static str, fn(&Root) -> Option<usize>);
+
+const LOWEST: [Lowest; 3] = [
+    ("the root", |root| threshold(root.grant(Duty::Root))),
+    ("the policy", |root| threshold(root.grant(Duty::Policy))),
+    ("a baseline", |root| {
+        let delegated = root.baseline.iter().map(|own| own.grant.threshold);
+        let alone = threshold(root.grant(Duty::Emergency));
+        delegated.chain(alone).min()
+    }),
+];
+
+fn threshold(grant: Option<&Grant>) -> Option<usize> {
+    grant.map(|grant| grant.threshold)
 }
 
 /// What a review finds to widen, in words.

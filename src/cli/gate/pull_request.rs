@@ -3,18 +3,18 @@
 use super::GateArgs;
 use super::check::fail_on;
 use super::proposal::{Proposal, widening};
-use crate::assessment::{self, Assessment, Case, Past, assess_proposed};
+use crate::assessment::{self, Assessment, Case, assess_proposed};
 use crate::baseline::{self, Approved, Baseline};
-use crate::builtin;
 use crate::cli::config::{self, Config};
 use crate::cli::console::Console;
-use crate::cli::judging::{Judging, Looked};
+use crate::cli::judging::{self, Judging, Looked};
+use crate::cli::past::Past;
 use crate::cli::repository::{self, Repository, folder_of};
 use crate::cli::targets::{From, Selection, Target, targets};
 use crate::cli::{Common, Failure, Outcome};
 use crate::document::Problems;
-use crate::finding::{Direction, Finding, Severity, Since, Status};
-use crate::gate::{Observed, beginning, hidden, narrows_only, not_judged, of_review, since};
+use crate::finding::{Finding, Severity, Since, Status};
+use crate::gate::{Observed, evidence_changed, hidden, narrows_only, not_judged, of_review, since};
 use crate::policy::Rules;
 use crate::policy::settings::Narrowing;
 use crate::report::Judged;
@@ -22,7 +22,7 @@ use crate::review::of_baseline;
 use crate::snapshot::SourceKind;
 use crate::trust::files::Documents as _;
 use crate::trust::{SignedFile, manifest};
-use crate::verdict;
+use crate::verdict::{self, Conclusion};
 use crate::versions::Committed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(super) struct Found {
     obstacles: Vec<String>,
     /// Mistakes in files.
     failures: Vec<assessment::Failure>,
-    /// Whether more would be approved than is.
+    /// Whether more would be approved than is, and not enough people vouch for it.
     pub widens: bool,
 }
 
@@ -85,6 +85,12 @@ pub(super) fn run(
     };
     let (base, head) = (commit(base)?, commit(head)?);
     let change = format!("{} to {}", base.commit, head.commit);
+    if !head
+        .holds(&base)
+        .map_err(|error| Failure::run(error.to_string(), error.help()))?
+    {
+        console.note("HEAD does not hold every commit of BASE: what those changed looks taken back here; merge BASE into it first");
+    }
     let files = changed_files(&base, &head)?;
     let repository = Repository::at(&folder, base, &arguments.trust, console)?;
     repository.verified_root()?;
@@ -104,7 +110,6 @@ pub(super) fn run(
     let mut of_all = Found::default();
     let proposal = Proposal::open(&repository, &head, &arguments.trust, &mut of_all)?;
     let head_config = configuration(&repository, &head, &files, &mut of_all);
-    of_all.findings.extend(unjudged(&files));
     let mut all = targets(Some(&repository), &selection)?;
     all.extend(new_tenants(
         &repository,
@@ -112,8 +117,10 @@ pub(super) fn run(
         &proposal,
         &selection,
     ));
+    of_all.findings.extend(unjudged(&files, &all));
     let gate = Gate {
         judging: &judging,
+        config: head_config.as_ref(),
         repository: &repository,
         head: &head,
         proposal: &proposal,
@@ -130,9 +137,11 @@ pub(super) fn run(
 
 /// What is there is known from the history, unless the operator names another source: no pull request gets a credential.
 fn selection(arguments: &GateArgs, repository: &Repository) -> Selection {
+    // What nobody vouches for is no evidence: then the export in BASE is.
+    let signed = |past: &Past| matches!(&past.verified, Some(Ok(verified)) if verified.signed);
     let recorded = repository
         .past()
-        .is_some_and(|past| past.tip.is_some() && past.is_good());
+        .is_some_and(|past| past.tip.is_some() && past.is_good() && signed(past));
     Selection {
         tenant: arguments.selection.tenant.clone(),
         from: arguments
@@ -160,17 +169,40 @@ fn changed_files(base: &Committed, head: &Committed) -> Result<BTreeSet<String>,
         .collect())
 }
 
-/// Files that the gate says nothing about, workflows first of all.
-fn unjudged(files: &BTreeSet<String>) -> Option<Finding> {
-    let judged = ["trust/", "policies/", "baselines/"];
+/// Files that the gate says nothing about.
+fn unjudged(files: &BTreeSet<String>, tenants: &[Target<'_>]) -> Vec<Finding> {
     let others: Vec<String> = files
         .iter()
-        .filter(|path| {
-            *path != config::FILE_NAME && !judged.iter().any(|folder| path.starts_with(folder))
-        })
+        .filter(|path| !is_judged(path, tenants))
         .cloned()
         .collect();
     not_judged(&others)
+}
+
+/// Whether a file is read as a document, or as a signature of one.
+fn is_judged(path: &str, tenants: &[Target<'_>]) -> bool {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_signature = name.ends_with(".sig");
+    let of_root = |folder: &str| folder == "trust" || folder.starts_with("trust/roots/");
+    match folder {
+        "" => name == config::FILE_NAME,
+        "policies" => name.ends_with(".yaml"),
+        "policies/policy.sigs" | "baselines/manifest.sigs" => is_signature,
+        "baselines" => {
+            path == manifest::PATH
+                || tenants
+                    .iter()
+                    .any(|target| path == baseline::path(&target.name))
+        }
+        _ if folder.strip_suffix("/root.sigs").is_some_and(of_root) => is_signature,
+        _ if of_root(folder) => matches!(name, "root.yaml" | "allowed_signers"),
+        _ => {
+            is_signature
+                && tenants
+                    .iter()
+                    .any(|target| folder == format!("baselines/{}.sigs", target.name))
+        }
+    }
 }
 
 /// HEAD's configuration: its mistakes, and what it says otherwise than BASE's.
@@ -194,18 +226,12 @@ fn configuration(
             return None;
         }
     };
-    for (tenant, words) in repository.config.differences(&config) {
-        found.add(Finding {
-            message: words.clone(),
-            direction: Some(Direction::Neutral),
-            added: vec![tenant, words],
-            since: Some(Since::New),
-            ..builtin::finding(
-                "change-neutral",
-                Severity::Info,
-                beginning(config::FILE_NAME),
-            )
-        });
+    for difference in repository.config.differences(&config) {
+        let mut finding = evidence_changed(config::FILE_NAME, &difference.words, &[]);
+        if difference.moves_evidence {
+            finding.severity = Severity::Medium;
+        }
+        found.add(finding);
     }
     Some(config)
 }
@@ -242,6 +268,8 @@ fn new_tenants<'r>(
 
 struct Gate<'a> {
     judging: &'a Judging<'a>,
+    /// HEAD's configuration, where it is another one.
+    config: Option<&'a Config>,
     repository: &'a Repository,
     head: &'a Committed,
     proposal: &'a Proposal<'a>,
@@ -261,18 +289,14 @@ impl Gate<'_> {
         assessment.resolved.clear();
         let mut found = Found::default();
         self.documents(target, &looked, &assessment, &mut found);
+        self.evidence(target, &assessment, &mut found);
         let obstacles = std::mem::take(&mut assessment.obstacles);
         let errors = std::mem::take(&mut assessment.errors);
-        if found.widens || self.of_all.widens {
-            // Where more is to be approved, what was not looked at could hide.
-            assessment.obstacles = obstacles;
-            assessment.errors = errors;
-        } else {
-            let failed = errors.into_iter().map(|error| error.message);
-            for reason in obstacles.into_iter().chain(failed) {
-                let note = format!("{}: not decided by this change: {reason}", target.name);
-                self.judging.console.note(&note);
-            }
+        // Where more is to be approved and nobody vouches for it yet, what was not looked at could hide.
+        let decisive = found.widens || self.of_all.widens;
+        if decisive {
+            assessment.obstacles.extend(obstacles.iter().cloned());
+            assessment.errors.extend(errors.iter().cloned());
         }
         for part in [&found, self.of_all] {
             assessment.obstacles.extend(part.obstacles.iter().cloned());
@@ -282,11 +306,79 @@ impl Gate<'_> {
         assessment
             .findings
             .sort_by(|one, two| one.reading_order().cmp(&two.reading_order()));
-        let conclusion = verdict::of_tenant(&assessment, self.judging.fail_on);
+        let decided = verdict::of_tenant(&assessment, self.judging.fail_on);
+        if !decisive {
+            // Not the change's business, and still nothing that anybody may take for clean.
+            let aside = |reason: &String| format!("not decided by this change: {reason}");
+            assessment.obstacles.extend(obstacles.iter().map(aside));
+            assessment.errors.extend(errors);
+        }
+        let shown = verdict::of_tenant(&assessment, self.judging.fail_on);
         Judged {
             assessment,
-            conclusion,
+            conclusion: Conclusion {
+                verdict: shown.verdict,
+                exit_code: decided.exit_code,
+            },
         }
+    }
+
+    /// What the tenant would be read from, and which findings of now that would no longer show.
+    fn evidence(&self, target: &Target<'_>, now: &Assessment, found: &mut Found) {
+        let Some(configured) = target.configured else {
+            return;
+        };
+        let path = self
+            .config
+            .and_then(|config| config.tenants.get(&target.name))
+            .map_or(&configured.export, |tenant| &tenant.export);
+        if *path == configured.export && !self.files.contains(path) {
+            return;
+        }
+        let after = self.by_evidence(target, path);
+        let key = now.key();
+        let left: BTreeSet<_> = after
+            .iter()
+            .flat_map(Assessment::open)
+            .map(|finding| finding.series(key))
+            .collect();
+        let vanished: Vec<&Finding> = now
+            .open()
+            .filter(|finding| finding.severity > Severity::Info)
+            .filter(|finding| !left.contains(&finding.series(key)))
+            .collect();
+        let words = match after {
+            Some(_) => format!("{} would be read from another {path}", target.name),
+            None => format!(
+                "{path}, which {} would be read from, is no export of it",
+                target.name
+            ),
+        };
+        found.add(evidence_changed(path, &words, &vanished));
+    }
+
+    /// What a check would find by HEAD's export; none where that cannot be read, or is another organization's.
+    fn by_evidence(&self, target: &Target<'_>, path: &str) -> Option<Assessment> {
+        let export = repository::committed_export(self.head, path).ok()?;
+        let looked = self.judging.look(target);
+        if let Some(Ok(baseline)) = &looked.baseline {
+            let organization = &baseline.approved.organization;
+            if organization
+                .contradiction(&export.snapshot.organization)
+                .is_some()
+            {
+                return None;
+            }
+        }
+        let looked = Looked {
+            baseline: looked.baseline,
+            observed: Ok(Some(judging::Observed {
+                source: export.snapshot.source,
+                snapshot: export.snapshot,
+                problems: export.problems,
+            })),
+        };
+        Some(self.judging.judge(target, &looked).assessment)
     }
 
     /// What the proposal does to a tenant's baseline, and to the rules that it is judged by.
@@ -329,9 +421,9 @@ impl Gate<'_> {
         } else {
             Vec::new()
         };
-        found.widens = !widens.is_empty();
+        let mut signed = false;
         if documents {
-            let signed = self
+            signed = self
                 .proposal
                 .is_signed(&target.name, is_new, &widens, found);
             let passes = self.lets_narrowing_pass() && is_new && narrows_only(&review);
@@ -343,6 +435,7 @@ impl Gate<'_> {
             }
             self.hidden(looked, observed, (&path, &proposed, signed), found);
         }
+        found.widens = !widens.is_empty() && !signed;
         if is_new {
             found.findings.extend(of_review(&review, &path));
             found.expires(&path, &proposed.header, self.judging.now);
@@ -449,7 +542,7 @@ impl Gate<'_> {
             read_from: SourceKind::Export,
             unverified_approvals: false,
             fail_on: self.judging.fail_on,
-            past: &Past::default(),
+            past: &assessment::Past::default(),
             now: self.judging.now,
         })
     }

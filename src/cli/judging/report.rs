@@ -89,6 +89,7 @@ impl<'r> Judging<'r> {
             now: self.now,
             now_given: self.trust.now.is_some(),
             fail_on: self.fail_on,
+            own_fail_on: fails_on,
             asked: self.selection.tenant.clone(),
             from: self.selection.from.as_ref().map(ToString::to_string),
             taken_at: self.selection.taken_at,

@@ -4,6 +4,7 @@ use super::tenant::{Done, Seen};
 use crate::finding::{Direction, excerpt};
 use crate::history::change::Difference;
 use crate::hostile_text::{spelled, visible};
+use crate::report::counted;
 use std::fmt::Write as _;
 
 /// So many lines of changes stand in a commit's message.
@@ -96,9 +97,4 @@ pub(in crate::cli) fn lines(changes: &[Difference]) -> Vec<String> {
 
 fn one_line(text: &str) -> String {
     visible(text).replace('\n', " ")
-}
-
-pub(in crate::cli) fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }

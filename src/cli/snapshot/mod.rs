@@ -5,7 +5,7 @@ mod remote;
 mod shown;
 mod tenant;
 
-pub(super) use message::{counted, lines};
+pub(super) use message::lines;
 
 use message::message;
 use remote::Base;

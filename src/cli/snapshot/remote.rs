@@ -1,12 +1,12 @@
 //! The commit to build on, where others record as well.
 
 use super::Recorder;
-use super::message::counted;
 use crate::cli::push::{Remote, RemoteError};
 use crate::cli::{Failure, past};
 use crate::git::Oid;
 use crate::history::short;
 use crate::history::verify::{Expected, Kind, verify};
+use crate::report::counted;
 use crate::trust::Memory;
 use std::sync::PoisonError;
 

@@ -1,6 +1,6 @@
 //! What was recorded, for people and for programs.
 
-use super::message::{counted, lines};
+use super::message::lines;
 use super::tenant::Done;
 use super::{Recorded, Recorder};
 use crate::canonical;
@@ -10,6 +10,7 @@ use crate::cli::status::Shown;
 use crate::history::change::Difference;
 use crate::history::short;
 use crate::hostile_text::visible;
+use crate::report::counted;
 use crate::report::pipeline;
 use crate::verdict::{self, Verdict};
 use serde_json::json;

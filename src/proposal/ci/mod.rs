@@ -26,6 +26,7 @@ pub struct Origin {
 
 /// Actions by the commits of their releases.
 const CHECKOUT: &str = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2";
+const RESTORE: &str = "actions/cache/restore@cdf6c1fa76f9f475f3d7449005a359c84ca0f306 # v5.0.3";
 const CACHE: &str = "actions/cache@cdf6c1fa76f9f475f3d7449005a359c84ca0f306 # v5.0.3";
 const UPLOAD: &str = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2";
 const DOWNLOAD: &str =
@@ -46,7 +47,10 @@ pub fn pipelines(system: System, origin: Option<&Origin>, name: &str) -> Vec<(St
                 include_str!("github-gate.yml"),
             ),
         ],
-        System::Azure => &[("azure-pipelines.yml", include_str!("azure-pipelines.yml"))],
+        System::Azure => &[
+            ("azure-pipelines.yml", include_str!("azure-pipelines.yml")),
+            ("azure-pipelines-gate.yml", include_str!("azure-gate.yml")),
+        ],
         System::Gitlab => &[(".gitlab-ci.yml", include_str!("gitlab-ci.yml"))],
     };
     let minute = Digest::of(name.as_bytes()).spread(60).to_string();
@@ -55,7 +59,12 @@ pub fn pipelines(system: System, origin: Option<&Origin>, name: &str) -> Vec<(St
             .replace("@CHECKOUT@", &checkout())
             .replace("@CHECKOUT_PLAIN@", &plain_checkout())
             .replace("@INSTALL@", &install())
+            .replace("@RESTORE@", &restore())
             .replace("@STEPS@", include_str!("azure-steps.yml").trim_end())
+            .replace(
+                "@GATE_STEPS@",
+                &outdented(include_str!("azure-steps.yml").trim_end()),
+            )
             .replace("@UPLOAD@", UPLOAD)
             .replace("@DOWNLOAD@", DOWNLOAD)
             .replace("@SARIF@", SARIF)
@@ -66,6 +75,15 @@ pub fn pipelines(system: System, origin: Option<&Origin>, name: &str) -> Vec<(St
         .iter()
         .map(|(path, template)| ((*path).to_owned(), filled(template)))
         .collect()
+}
+
+/// Steps of a pipeline without stages, which stand four columns further left.
+fn outdented(steps: &str) -> String {
+    let lines = steps.lines();
+    let lines: Vec<&str> = lines
+        .map(|line| line.strip_prefix("    ").unwrap_or(line))
+        .collect();
+    lines.join("\n")
 }
 
 /// Where connguard comes from: as it was given, else from variables that the owner of the repository sets.
@@ -112,6 +130,14 @@ fn plain_checkout() -> String {
     format!("      - uses: {CHECKOUT}\n        with: {{ persist-credentials: false }}")
 }
 
+/// What another job built: never built where there is something to steal.
+fn restore() -> String {
+    format!(
+        "      - uses: {RESTORE}
+        with: {{ path: ~/.cargo/bin/connguard, key: \"connguard-${{{{ runner.os }}}}-${{{{ env.CONNGUARD_REV }}}}\", fail-on-cache-miss: true }}"
+    )
+}
+
 /// Built once for each commit of connguard: what is cached on the default branch no pull request can replace.
 fn install() -> String {
     format!(
@@ -128,6 +154,6 @@ pub fn code_owners(owners: &[String]) -> String {
     let owners = owners.join(" ");
     format!(
         "# Who must review what decides a verdict, and what runs the check. Signatures decide; this decides who is asked.\n\
-         /trust/ {owners}\n/policies/ {owners}\n/baselines/ {owners}\n/connguard.yaml {owners}\n/.github/ {owners}\n/CODEOWNERS {owners}\n"
+         /trust/ {owners}\n/policies/ {owners}\n/baselines/ {owners}\n/exports/ {owners}\n/connguard.yaml {owners}\n/.github/ {owners}\n/.gitlab-ci.yml {owners}\n/azure-pipelines.yml {owners}\n/azure-pipelines-gate.yml {owners}\n/.gitattributes {owners}\n/CODEOWNERS {owners}\n"
     )
 }

@@ -144,6 +144,12 @@ impl Page {
         for (connector, findings) in by_connector(&assessment.findings) {
             self.connector(connector, &findings, &assessment.times);
         }
+        for finding in &assessment.resolved {
+            let of = finding.connector.as_ref();
+            let of = of.map(|own| format!(" on {}", quoted(&own.name)));
+            let text = format!("{}{}", finding.rule, of.unwrap_or_default());
+            self.labelled(2, "resolved", Style::new().green(), 13, &visible(&text));
+        }
         self.coverage(tenant);
         self.blank();
     }
@@ -306,7 +312,11 @@ impl Page {
         let aside = match (finding.decides, finding.since) {
             (true, _) => "",
             (false, Some(Since::Open)) => " [open before, decides nothing]",
-            (false, _) => " [only narrows, decides nothing]",
+            (false, _) => " [decides nothing]",
+        };
+        let since = match (finding.since, finding.status, finding.decides) {
+            (Some(Since::New), Status::Open, true) => " [new]",
+            _ => "",
         };
         self.labelled(
             indent,
@@ -314,7 +324,7 @@ impl Page {
             style,
             11,
             &format!(
-                "{}: {property}{}{direction}{aside}",
+                "{}: {property}{}{direction}{since}{aside}",
                 finding.rule,
                 visible(&finding.message)
             ),
@@ -391,10 +401,18 @@ fn verdict(tenant: &Judged) -> String {
         (_, Some(severity)) => severity_style(severity),
         _ => Style::new().yellow().bold(),
     };
-    match worst {
-        Some(severity) => format!("{}", format!("{word} ({severity})").style(style)),
-        None => format!("{}", word.style(style)),
-    }
+    let before = tenant
+        .assessment
+        .open()
+        .filter(|finding| !finding.decides && finding.severity > Severity::Info)
+        .count();
+    let shown = match (worst, before) {
+        (Some(severity), _) => format!("{word} ({severity})"),
+        (None, 0) => word,
+        // Nothing that the change brings: which is no word on what is there.
+        (None, before) => format!("NO WORSE, {before} open"),
+    };
+    shown.style(style).to_string()
 }
 
 fn severity_style(severity: Severity) -> Style {
@@ -447,14 +465,6 @@ fn by_connector(findings: &[Finding]) -> Vec<(Option<&Subject>, Vec<&Finding>)> 
 /// A name between quotes, with its own quotes and anything dangerous shown.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", visible(&excerpt(name)).replace('"', "\\\""))
-}
-
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
-    }
 }
 
 /// Breaks text at white space into lines of at most `width` characters; longer words stay whole.

@@ -1,8 +1,9 @@
 //! The last lines: how many tenants, by what they were judged, and how the run ends.
 
-use super::{Page, WIDTH, counted, meaning, wrap};
+use super::{Page, WIDTH, meaning, wrap};
+use crate::finding::{Severity, Since};
 use crate::hostile_text::visible;
-use crate::report::Report;
+use crate::report::{Report, counted};
 use crate::trust::Rollback;
 use crate::verdict::Verdict;
 use owo_colors::OwoColorize as _;
@@ -85,13 +86,35 @@ impl Page {
                 "exit {}  {}",
                 conclusion.exit_code,
                 if passes {
-                    "the change may be made"
+                    what_passes(report)
                 } else {
-                    meaning(conclusion.exit_code)
+                    meaning(conclusion.exit_code).to_owned()
                 }
             ),
         );
     }
+}
+
+/// What the gate says of a change that passes, and what it does not say.
+fn what_passes(report: &Report<'_>) -> String {
+    let open = || {
+        report
+            .tenants
+            .iter()
+            .flat_map(|tenant| tenant.assessment.open())
+            .filter(|finding| !finding.decides)
+    };
+    let mut text = "the change may be made".to_owned();
+    let before = open()
+        .filter(|finding| finding.since == Some(Since::Open) && finding.severity > Severity::Info)
+        .count();
+    if before > 0 {
+        text += &format!("; {} open before, and still", counted(before, "finding"));
+    }
+    if open().any(|finding| finding.rule == "signatures-missing") {
+        text += "; until it is signed, checks give no verdict";
+    }
+    text
 }
 
 /// What memory of earlier versions was good for.

@@ -2,6 +2,8 @@
 
 use super::element::{Mark, Shown, shown};
 use super::totals;
+use crate::connector::value::Value;
+use crate::document::time::words;
 use crate::finding::Direction;
 use crate::hostile_text::spelled;
 use crate::plan::{Action, Assignment, Plan, Purpose, Step};
@@ -13,14 +15,15 @@ use std::fmt::Write as _;
 pub fn render(plan: &Plan, now: Timestamp) -> String {
     let mut text = String::new();
     head(&mut text, plan, now);
-    for (index, own) in plan.steps.iter().enumerate() {
-        step(&mut text, index + 1, own);
-    }
     if !plan.warnings.is_empty() {
         text.push_str("## Before you begin\n\n");
         for warning in &plan.warnings {
             let _ = writeln!(text, "- {}", prose(warning));
         }
+        text.push('\n');
+    }
+    for (index, own) in plan.steps.iter().enumerate() {
+        step(&mut text, index + 1, own, plan);
     }
     text
 }
@@ -41,7 +44,13 @@ fn head(text: &mut String, plan: &Plan, now: Timestamp) {
     let _ = writeln!(text, "- organization: {} {}", code(domain), code(id));
     let taken = plan
         .taken_at
-        .map(|time| format!(", taken {}", code(&time.to_string())))
+        .map(|time| {
+            let age = words(now.duration_since(time));
+            format!(
+                ", taken {}, {age} before this was written",
+                code(&time.to_string())
+            )
+        })
         .unwrap_or_default();
     let _ = writeln!(
         text,
@@ -78,7 +87,7 @@ fn head(text: &mut String, plan: &Plan, now: Timestamp) {
     );
 }
 
-fn step(text: &mut String, number: usize, step: &Step) {
+fn step(text: &mut String, number: usize, step: &Step, plan: &Plan) {
     let subject = step.connector.as_ref().map_or_else(
         || "the tenant".to_owned(),
         |connector| code(&crate::finding::excerpt(&connector.name)),
@@ -126,6 +135,31 @@ fn step(text: &mut String, number: usize, step: &Step) {
     if step.action != Action::Remove && !step.settings.is_empty() {
         differences(text, &step.settings);
     }
+    if step.action == Action::Disable {
+        as_it_is(text, step, plan);
+    }
+}
+
+/// What a connector that goes is set to: who looks at the ticket has nothing else.
+fn as_it_is(text: &mut String, step: &Step, plan: &Plan) {
+    let own = plan
+        .observed
+        .iter()
+        .find(|own| Some(&own.connector) == step.connector.as_ref());
+    let settings = own.into_iter().flat_map(|own| &own.settings);
+    let telling: Vec<String> = settings
+        .filter(|(_, value)| !value.is_empty() && **value != Value::Boolean(false))
+        .map(|(property, value)| {
+            let elements = crate::finding::shorten(&value.elements());
+            format!(
+                "- as it is now: `{}` {}\n",
+                property.name(),
+                code(&elements)
+            )
+        })
+        .collect();
+    text.push_str(&telling.concat());
+    text.push('\n');
 }
 
 const fn heading(action: Action) -> &'static str {

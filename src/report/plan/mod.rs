@@ -5,7 +5,7 @@ mod human;
 mod markdown;
 mod powershell;
 
-use super::pipeline;
+use super::{counted, pipeline};
 use crate::plan::{Plan, wire};
 use jiff::Timestamp;
 
@@ -37,15 +37,6 @@ pub fn render(plans: &[&Plan], format: PlanFormat, now: Timestamp) -> String {
             [only] => wire::render(only),
             several => wire::render_all(several),
         }),
-    }
-}
-
-/// How many, with the unit.
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
     }
 }
 
