@@ -7,7 +7,9 @@
 //! source ──► snapshot ──► drift ◄── baseline (verified)
 //!                │          │
 //!                └──────► policy ──► assessment ──► verdict ──► exit code
-//!                │                       └──────► report (human, JSON, SARIF)
+//!                │                       └──────► report (for people, programs and pipelines)
+//!                ├──────► plan (the way back, made from the same comparison)
+//!                ├──────► change ──► gate (the same judgement, of what is not made yet)
 //!                ├──────► proposal ──► review ──► signing (what is approved next, and by whom)
 //!                └──────► history (every snapshot in git; is a source itself, and a memory)
 //! ```

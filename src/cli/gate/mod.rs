@@ -1,8 +1,10 @@
 //! `connguard gate`: the judgement of `check`, on a change that has not been made yet.
 
+mod found;
 mod line;
 mod proposal;
 mod pull_request;
+mod tenant;
 
 use super::check::{self, Written};
 use super::console::Console;

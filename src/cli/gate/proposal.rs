@@ -1,22 +1,17 @@
 //! The documents of a pull request: BASE's, which are believed, and HEAD's, which are judged.
 
-use super::pull_request::Found;
+use super::found::Found;
 use crate::baseline::{Approved, Baseline, BaselineError};
 use crate::cli::repository::{Content, Repository, name_of};
 use crate::cli::{Failure, TrustArgs};
-use crate::digest::Digest;
 use crate::document::Source;
-use crate::gate::{
-    alone_from_now_on, approved_alone, emergency, of_review, signatures_missing,
-    signed as of_signed,
-};
+use crate::gate::{alone_from_now_on, approved_alone, emergency, of_review, signed as of_signed};
 use crate::policy::{self, Policy, PolicyError, Rules, document::Document};
 use crate::review::{of_policy, of_root};
 use crate::trust::files::{Documents, FileError};
-use crate::trust::memory::{Seen, follows};
 use crate::trust::root::{Grant, Root};
 use crate::trust::{
-    Duty, Floor, Header, Keyring, Known, Refusal, Route, SignedFile, Trust, chain, keyring, root,
+    Duty, Floor, Keyring, Known, Refusal, Route, SignedFile, Trust, chain, keyring, root,
 };
 use crate::versions::Committed;
 use jiff::Timestamp;
@@ -333,44 +328,6 @@ fn walk(documents: &dyn Documents, folder: &str, all: &mut Vec<String>) {
         match documents.read(&path) {
             Ok(_) => all.push(path),
             Err(_) => walk(documents, &path, all),
-        }
-    }
-}
-
-impl Found {
-    /// Takes down why a document is not believed: missing signatures are a finding, everything else lets nothing be said.
-    fn refused(&mut self, refusal: &Refusal, widens: &[String]) {
-        match refusal {
-            Refusal::TooFew(short) => self.add(signatures_missing(short, widens)),
-            other => self.obstacle(format!("{other} → {}", other.help())),
-        }
-    }
-
-    /// Takes down what is wrong with a version that comes after another.
-    pub fn continues(
-        &mut self,
-        path: &str,
-        (version, digest): (u64, Digest),
-        header: &Header,
-        now: Digest,
-    ) {
-        let seen = Seen {
-            digest,
-            first_seen: None,
-            tenant: None,
-            version,
-        };
-        if digest != now
-            && let Err(refusal) = follows(&seen, path, header, now)
-        {
-            self.obstacle(format!("{refusal} → {}", refusal.help()));
-        }
-    }
-
-    /// Takes down that a version gives no verdict for its dates.
-    pub fn expires(&mut self, path: &str, header: &Header, now: Timestamp) {
-        if let Some(reason) = header.obstacle(path, now) {
-            self.obstacle(reason);
         }
     }
 }

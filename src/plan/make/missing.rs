@@ -1,6 +1,6 @@
 //! Approved connectors that are not there: made anew, switched off.
 
-use super::settings::ENABLE;
+use super::settings::{ENABLE, off};
 use super::{Maker, Phase};
 use crate::baseline::ApprovedConnector;
 use crate::connector::property::{ConnectorType, Property};
@@ -106,14 +106,5 @@ impl Maker<'_> {
             lost: None,
         };
         self.steps.push((Phase::ByHand, step));
-    }
-}
-
-/// The value that a switched-off connector has.
-pub(super) fn off(property: Property, value: Value) -> Value {
-    if property == Property::Enabled {
-        Value::Boolean(false)
-    } else {
-        value
     }
 }

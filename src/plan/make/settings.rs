@@ -1,6 +1,5 @@
 //! Connectors that are there: what is switched off, set back, or left to a person.
 
-use super::missing::off;
 use super::{Maker, Phase};
 use crate::baseline::ApprovedConnector;
 use crate::connector::Connector;
@@ -220,5 +219,14 @@ pub(super) fn assignment(change: &Change) -> Assignment {
         before: Some(change.observed.clone()),
         after: change.expected.clone(),
         partner: false,
+    }
+}
+
+/// The value that a switched-off connector has.
+pub(super) fn off(property: Property, value: Value) -> Value {
+    if property == Property::Enabled {
+        Value::Boolean(false)
+    } else {
+        value
     }
 }

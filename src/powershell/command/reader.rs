@@ -1,104 +1,24 @@
-//! Command lines as PowerShell reads their arguments, without running anything.
-//!
-//! Only what has one meaning whoever runs it: constants, arrays of them, and
-//! tables of them. What PowerShell would work out first (a variable, a
-//! subexpression, another command) is refused with the reason, since what it
-//! comes to is not known here.
+//! The structure of a line: commands, parameters, values, arrays and tables.
 
+use super::{Argument, ArgumentKind, Command, Constant, Refusal};
 use std::iter::Peekable;
-use std::ops::Range;
 use std::str::CharIndices;
 
-/// One command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
-    /// Its name, as written.
-    pub name: String,
-    /// Where that stands, in bytes.
-    pub span: Range<usize>,
-    /// Parameters and values, in their order.
-    pub arguments: Vec<Argument>,
-}
-
-/// One argument of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Argument {
-    /// What it is.
-    pub kind: ArgumentKind,
-    /// Where it stands, in bytes.
-    pub span: Range<usize>,
-}
-
-/// What an argument is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ArgumentKind {
-    /// `-Name`, or `-Name:` when the value that follows belongs to it in any case.
-    Parameter {
-        /// The name, without the dash, as written.
-        name: String,
-        /// Whether a colon binds the next value to it.
-        bound: bool,
-    },
-    /// A value.
-    Value(Constant),
-}
-
-/// A value that is known without running anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Constant {
-    /// `$null`
-    Null,
-    /// `$true` or `$false`
-    Boolean(bool),
-    /// A text: quoted, or a bare word.
-    Text(String),
-    /// `a,b` or `@('a', 'b')`
-    List(Vec<Self>),
-    /// `@{Add = 'a'; Remove = 'b'}`
-    Table(Vec<(String, Self)>),
-}
-
-/// Why a line cannot be judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Where, in bytes.
-    pub span: Range<usize>,
-    /// What is wrong.
-    pub message: String,
-    /// How to go on.
-    pub help: String,
-}
-
-const DYNAMIC: &str =
+/// How to go on where something would be worked out first.
+pub(super) const DYNAMIC: &str =
     "write the value itself: what a variable or an expression comes to is not known before it runs";
 
-/// Reads every command of a text: one a line, or several between semicolons.
-pub fn parse(text: &str) -> Result<Vec<Command>, Refusal> {
-    let mut reader = Reader {
-        text,
-        rest: text.char_indices().peekable(),
-    };
-    let mut commands = Vec::new();
-    loop {
-        reader.separators();
-        match reader.command()? {
-            Some(command) => commands.push(command),
-            None => return Ok(commands),
-        }
-    }
-}
-
-struct Reader<'t> {
+pub(super) struct Reader<'t> {
     text: &'t str,
     rest: Peekable<CharIndices<'t>>,
 }
 
 /// PowerShell takes typographic quotes for quotes.
-const fn is_single_quote(c: char) -> bool {
+pub(super) const fn is_single_quote(c: char) -> bool {
     matches!(c, '\'' | '\u{2018}'..='\u{201B}')
 }
 
-const fn is_double_quote(c: char) -> bool {
+pub(super) const fn is_double_quote(c: char) -> bool {
     matches!(c, '"' | '\u{201C}'..='\u{201E}')
 }
 
@@ -107,35 +27,42 @@ const fn is_dash(c: char) -> bool {
     matches!(c, '-' | '\u{2013}'..='\u{2015}')
 }
 
-const fn is_line_end(c: char) -> bool {
+pub(super) const fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r')
 }
 
 /// Ends a bare word.
-fn ends_word(c: char) -> bool {
+pub(super) fn ends_word(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ';' | '|' | '&' | '(' | ')' | '{' | '}' | '<' | '>')
 }
 
-impl Reader<'_> {
-    fn peek(&mut self) -> Option<char> {
+impl<'t> Reader<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            rest: text.char_indices().peekable(),
+        }
+    }
+
+    pub(super) fn peek(&mut self) -> Option<char> {
         self.rest.peek().map(|(_, c)| *c)
     }
 
-    fn next(&mut self) -> Option<char> {
+    pub(super) fn next(&mut self) -> Option<char> {
         self.rest.next().map(|(_, c)| c)
     }
 
-    fn at(&mut self) -> usize {
+    pub(super) fn at(&mut self) -> usize {
         self.rest.peek().map_or(self.text.len(), |(at, _)| *at)
     }
 
     /// The character behind the next one.
-    fn second(&mut self) -> Option<char> {
+    pub(super) fn second(&mut self) -> Option<char> {
         let at = self.at();
         self.text.get(at..)?.chars().nth(1)
     }
 
-    fn refuse<T>(
+    pub(super) fn refuse<T>(
         &mut self,
         from: usize,
         message: impl Into<String>,
@@ -173,7 +100,7 @@ impl Reader<'_> {
     }
 
     /// Skips what stands between commands.
-    fn separators(&mut self) {
+    pub(super) fn separators(&mut self) {
         loop {
             self.blanks();
             match self.peek() {
@@ -198,7 +125,7 @@ impl Reader<'_> {
         }
     }
 
-    fn command(&mut self) -> Result<Option<Command>, Refusal> {
+    pub(super) fn command(&mut self) -> Result<Option<Command>, Refusal> {
         let start = self.at();
         let Some(first) = self.peek() else {
             return Ok(None);
@@ -365,106 +292,6 @@ impl Reader<'_> {
         }
     }
 
-    fn single_quoted(&mut self) -> Result<String, Refusal> {
-        let start = self.at();
-        self.next();
-        let mut text = String::new();
-        while let Some(c) = self.next() {
-            if !is_single_quote(c) {
-                text.push(c);
-            } else if self.peek().is_some_and(is_single_quote) {
-                // Two quotes within quotes are one, whichever they are.
-                text.extend(self.next());
-            } else {
-                return Ok(text);
-            }
-        }
-        self.refuse(
-            start,
-            "the quotes are not closed",
-            "close them with the same kind of quote",
-        )
-    }
-
-    fn double_quoted(&mut self) -> Result<String, Refusal> {
-        let start = self.at();
-        self.next();
-        let mut text = String::new();
-        while let Some(c) = self.next() {
-            match c {
-                '$' => {
-                    return self.refuse(
-                        start,
-                        "`$` within double quotes is worked out when it runs",
-                        "use single quotes, in which it stands for itself",
-                    );
-                }
-                '`' => text.extend(self.escaped(start)?),
-                c if is_double_quote(c) => {
-                    if !self.peek().is_some_and(is_double_quote) {
-                        return Ok(text);
-                    }
-                    text.extend(self.next());
-                }
-                c => text.push(c),
-            }
-        }
-        self.refuse(
-            start,
-            "the quotes are not closed",
-            "close them with the same kind of quote",
-        )
-    }
-
-    /// What stands behind a backtick.
-    fn escaped(&mut self, start: usize) -> Result<Option<char>, Refusal> {
-        match self.next() {
-            Some('0') => Ok(Some('\0')),
-            Some('a') => Ok(Some('\u{7}')),
-            Some('b') => Ok(Some('\u{8}')),
-            Some('f') => Ok(Some('\u{c}')),
-            Some('n') => Ok(Some('\n')),
-            Some('r') => Ok(Some('\r')),
-            Some('t') => Ok(Some('\t')),
-            Some('v') => Ok(Some('\u{b}')),
-            Some('u' | 'e') => self.refuse(
-                start,
-                "this escape means one thing in Windows PowerShell and another in PowerShell 7",
-                "write the character itself",
-            ),
-            Some(c) if is_line_end(c) => {
-                if c == '\r' && self.peek() == Some('\n') {
-                    self.next();
-                }
-                Ok(None)
-            }
-            other => Ok(other),
-        }
-    }
-
-    fn variable(&mut self) -> Result<Constant, Refusal> {
-        let start = self.at();
-        self.next();
-        let mut name = String::new();
-        while let Some(c) = self.peek() {
-            if !c.is_alphanumeric() && !matches!(c, '_' | ':' | '?' | '$' | '^' | '.') {
-                break;
-            }
-            name.push(c);
-            self.next();
-        }
-        match name.to_ascii_lowercase().as_str() {
-            "true" => Ok(Constant::Boolean(true)),
-            "false" => Ok(Constant::Boolean(false)),
-            "null" => Ok(Constant::Null),
-            _ => self.refuse(
-                start,
-                format!("what ${name} holds is not known before it runs"),
-                DYNAMIC,
-            ),
-        }
-    }
-
     fn at_sign(&mut self) -> Result<Constant, Refusal> {
         let start = self.at();
         self.next();
@@ -547,15 +374,6 @@ impl Reader<'_> {
         }
     }
 
-    fn key(&mut self) -> String {
-        let mut key = String::new();
-        while let Some(c) = self.peek().filter(|c| c.is_ascii_alphanumeric()) {
-            key.push(c);
-            self.next();
-        }
-        key
-    }
-
     fn close(&mut self, start: usize, bracket: char) -> Result<(), Refusal> {
         self.inside();
         if self.peek() == Some(bracket) {
@@ -567,138 +385,5 @@ impl Reader<'_> {
             "brackets hold an expression, which is worked out when it runs",
             DYNAMIC,
         )
-    }
-
-    fn bare_word(&mut self) -> Result<String, Refusal> {
-        let start = self.at();
-        let mut word = String::new();
-        while let Some(c) = self.peek() {
-            match c {
-                c if ends_word(c) => break,
-                '$' => {
-                    self.next();
-                    return self.refuse(start, "`$` in a word is worked out when it runs", DYNAMIC);
-                }
-                c if is_single_quote(c) || is_double_quote(c) => {
-                    self.next();
-                    return self.refuse(
-                        start,
-                        "a quote within a word",
-                        "put the whole value in one pair of single quotes",
-                    );
-                }
-                '`' if self.second().is_none_or(is_line_end) => {
-                    return self.refuse(
-                        start,
-                        "a backtick right behind a word joins the line end to it",
-                        "put a blank before the backtick",
-                    );
-                }
-                '`' => {
-                    self.next();
-                    word.extend(self.escaped(start)?);
-                }
-                c => {
-                    word.push(c);
-                    self.next();
-                }
-            }
-        }
-        Ok(word)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ArgumentKind, Constant, parse};
-
-    fn values(text: &str) -> Vec<Constant> {
-        let commands = parse(text).map_err(|refusal| refusal.message);
-        let Ok([command]) = commands.as_deref() else {
-            return Vec::new();
-        };
-        command
-            .arguments
-            .iter()
-            .filter_map(|argument| match &argument.kind {
-                ArgumentKind::Value(value) => Some(value.clone()),
-                ArgumentKind::Parameter { .. } => None,
-            })
-            .collect()
-    }
-
-    fn text(text: &str) -> Constant {
-        Constant::Text(text.to_owned())
-    }
-
-    #[test]
-    fn constants_are_read_as_powershell_reads_them() {
-        assert_eq!(values("X 'it''s'"), [text("it's")]);
-        assert_eq!(
-            values("X \u{2018}a\u{201A}\u{201B}b\u{2019}"),
-            [text("a\u{201B}b")]
-        );
-        assert_eq!(values("X \"a`\"b\"\"c`n\""), [text("a\"b\"c\n")]);
-        assert_eq!(
-            values("X a, b,`\n 'c'"),
-            [Constant::List(vec![text("a"), text("b"), text("c")])]
-        );
-        assert_eq!(
-            values("X @('a';'b'\n'c')"),
-            [Constant::List(vec![text("a"), text("b"), text("c")])]
-        );
-        assert_eq!(
-            values("X $TRUE $null"),
-            [Constant::Boolean(true), Constant::Null]
-        );
-        assert_eq!(
-            values("X @{Add='a','b';Remove='c'}"),
-            [Constant::Table(vec![
-                ("Add".to_owned(), Constant::List(vec![text("a"), text("b")])),
-                ("Remove".to_owned(), text("c")),
-            ])]
-        );
-        assert_eq!(
-            values("X 203.0.113.0/24 # a comment"),
-            [text("203.0.113.0/24")]
-        );
-        assert_eq!(values("X @()"), [Constant::List(vec![])]);
-    }
-
-    #[test]
-    fn what_is_worked_out_when_it_runs_is_refused() {
-        for line in [
-            "X $name",
-            "X \"$name\"",
-            "X $(calc)",
-            "X (Get-Content x)",
-            "X @splat",
-            "X 'a'+'b'",
-            "X a|b",
-            "X & calc",
-            "X a > b",
-            "X 'open",
-            "X \"open",
-            "X @('a'",
-            "X @{a}",
-            "X a$b",
-            "& X",
-            "$x = 1",
-            "X 'a'b",
-            "X @'",
-            "X [int]::x('a')",
-            "X a'b'",
-            "X ('a'+'b')",
-            "X -- a",
-            "X @(calc)",
-            "X 'a'.Length",
-            "X \"`u{41}\"",
-            "X $true.x",
-            "X ,a",
-            "X {a}",
-            "X 'a'(b)",
-        ] {
-            assert!(parse(line).is_err(), "{line}: {:?}", parse(line));
-        }
     }
 }
