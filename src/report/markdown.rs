@@ -159,7 +159,7 @@ fn item(text: &mut String, finding: &Finding, key: &str) {
         (Some(Since::New), Status::Open) => ", new",
         (Some(Since::Open), Status::Open) => ", open before",
     };
-    let aside = if finding.decides {
+    let aside = if finding.decides || finding.status == Status::Accepted {
         ""
     } else {
         ", decides nothing"

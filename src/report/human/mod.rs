@@ -309,7 +309,10 @@ impl Page {
             Some(Direction::Narrows) => " [narrows trust]",
             Some(Direction::Neutral) | None => "",
         };
-        let aside = match (finding.decides, finding.since) {
+        let aside = match (
+            finding.decides || finding.status == Status::Accepted,
+            finding.since,
+        ) {
             (true, _) => "",
             (false, Some(Since::Open)) => " [open before, decides nothing]",
             (false, _) => " [decides nothing]",
