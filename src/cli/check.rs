@@ -3,7 +3,7 @@
 use super::console::Console;
 use super::judging::Judging;
 use super::notify::{self, Notify};
-use super::repository::{self, Repository};
+use super::repository::Repository;
 use super::targets::{Selection, targets};
 use super::{Common, Failure, Outcome, TrustArgs, parse_fail_on, parse_report};
 use crate::finding::Severity;
@@ -145,24 +145,15 @@ fn earlier(path: &Path) -> Result<EarlierReport, Failure> {
 
 pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> Outcome {
     let prepared = arguments.written.prepare()?;
-    let repository = Repository::find(common, &arguments.trust, console)?;
-    if repository.is_none() && arguments.selection.from.is_none() {
-        return Err(Failure::run(
-            "there is no connguard.yaml here or in a parent folder",
-            "change to an audit repository, name one with --config, or judge an exported file with --from",
-        ));
-    }
-    let policy = repository.as_ref().and_then(Repository::verified_policy);
+    let repository =
+        Repository::unless_from(common, &arguments.selection, &arguments.trust, console)?;
     let mut alone = None;
     let judging = Judging::new(
         console,
         (&arguments.selection, &arguments.trust),
         repository.as_ref(),
-        repository::rules(policy, &mut alone)?,
-        fail_on(
-            arguments.fail_on,
-            policy.map(|policy| policy.document.fail_on),
-        )?,
+        &mut alone,
+        arguments.fail_on,
     )?;
     let targets = targets(repository.as_ref(), &arguments.selection)?;
     let tenants = in_parallel(&targets, |target| {
@@ -176,21 +167,6 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
         code = verdict::worst(&[code, failure.exit_code()]);
     }
     Ok(code)
-}
-
-/// The flag can only make a run stricter: what is looser must be signed.
-pub(super) fn fail_on(
-    asked: Option<Severity>,
-    signed: Option<Severity>,
-) -> Result<Severity, Failure> {
-    let signed = signed.unwrap_or(Severity::Low);
-    match asked {
-        Some(asked) if asked > signed => Err(Failure::Usage(format!(
-            "--fail-on {asked} is looser than the policy, which fails on {signed}; change the policy and have it signed"
-        ))),
-        Some(asked) => Ok(asked),
-        None => Ok(signed),
-    }
 }
 
 pub(super) fn write_report(path: &Path, text: &str) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! `connguard plan`: what is there, judged, and the steps to what was approved.
 
-use super::check::{fail_on, limited, write_report};
+use super::check::{limited, write_report};
 use super::console::Console;
 use super::judging::{Judging, Looked};
-use super::repository::{self, Repository};
+use super::repository::Repository;
 use super::targets::{Selection, Target, targets};
 use super::{Common, Failure, Outcome, TrustArgs, parse_report};
 use crate::hostile_text::visible;
@@ -62,14 +62,13 @@ pub(super) fn run(common: &Common, arguments: &PlanArgs, console: &Console) -> O
         return show(arguments, &plans, true, console);
     }
     let repository = Repository::found(common, &arguments.trust, console)?;
-    let policy = repository.verified_policy();
     let mut alone = None;
     let judging = Judging::new(
         console,
         (&arguments.selection, &arguments.trust),
         Some(&repository),
-        repository::rules(policy, &mut alone)?,
-        fail_on(None, policy.map(|policy| policy.document.fail_on))?,
+        &mut alone,
+        None,
     )?;
     let targets = targets(Some(&repository), &arguments.selection)?;
     if targets.len() > 1 && asks_for_one(arguments) {

@@ -4,6 +4,7 @@ use super::config::{self, Config};
 use super::console::Console;
 use super::past::Past;
 use super::state::State;
+use super::targets::Selection;
 use super::{Common, Failure, TrustArgs, fetch};
 use crate::document::{Problem, Problems};
 use crate::policy::{Policy, PolicyError, Rules};
@@ -212,6 +213,23 @@ impl Repository {
                 "change to an audit repository, or name one with --config",
             )
         })
+    }
+
+    /// The repository, or none where `--from` says what to judge instead.
+    pub fn unless_from(
+        common: &Common,
+        selection: &Selection,
+        arguments: &TrustArgs,
+        console: &Console,
+    ) -> Result<Option<Self>, Failure> {
+        let repository = Self::find(common, arguments, console)?;
+        if repository.is_none() && selection.from.is_none() {
+            return Err(Failure::run(
+                "there is no connguard.yaml here or in a parent folder",
+                "change to an audit repository, name one with --config, or judge an exported file with --from",
+            ));
+        }
+        Ok(repository)
     }
 
     /// The verified root: nothing is signed under one that cannot be believed.

@@ -18,22 +18,25 @@ fn init(repo: &Repo, more: &[&str]) -> Run {
     repo.run(&arguments)
 }
 
+/// The same for Alice alone, who can sign at once.
+fn init_alone(repo: &Repo, more: &[&str]) -> crate::harness::Run {
+    let alice = key("alice");
+    let mut arguments = vec![
+        "--me",
+        "--as",
+        "alice@contoso.com",
+        "--key",
+        &alice,
+        "--yes",
+    ];
+    arguments.extend(more);
+    init(repo, &arguments)
+}
+
 #[test]
 fn one_person_has_a_repository_in_which_check_works() {
     let repo = Repo::empty();
-    let alice = key("alice");
-    init(
-        &repo,
-        &[
-            "--me",
-            "--as",
-            "alice@contoso.com",
-            "--key",
-            &alice,
-            "--yes",
-        ],
-    )
-    .expect(0, &["The pin of this root", "sha256:"]);
+    init_alone(&repo, &[]).expect(0, &["The pin of this root", "sha256:"]);
     for path in [
         "connguard.yaml",
         "trust/root.yaml",
@@ -81,18 +84,7 @@ fn one_person_has_a_repository_in_which_check_works() {
     );
     // And never a second time over it.
     let before = repo.read("audit/trust/root.yaml");
-    init(
-        &repo,
-        &[
-            "--me",
-            "--as",
-            "alice@contoso.com",
-            "--key",
-            &alice,
-            "--yes",
-        ],
-    )
-    .expect(1, &["nothing is overwritten"]);
+    init_alone(&repo, &[]).expect(1, &["nothing is overwritten"]);
     assert_eq!(repo.read("audit/trust/root.yaml"), before);
 }
 
@@ -164,20 +156,7 @@ fn who_reads_does_not_write_and_who_writes_does_not_read() {
     let repo = Repo::empty();
     let commit = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     let source = format!("https://git.example/connguard@{commit}");
-    let alice = key("alice");
-    init(
-        &repo,
-        &[
-            "--me",
-            "--as",
-            "alice@contoso.com",
-            "--key",
-            &alice,
-            "--yes",
-            "--source",
-            &source,
-        ],
-    );
+    init_alone(&repo, &["--source", &source]);
     let check = repo.read("audit/.github/workflows/connguard-check.yml");
     let gate = repo.read("audit/.github/workflows/connguard-gate.yml");
     for workflow in [&check, &gate] {

@@ -11,6 +11,17 @@ impl Repo {
         arguments.extend(more);
         self.run(&arguments)
     }
+
+    /// The plan of the attacked tenant in `plan.json` and `plan.ps1`, its inverse beside them.
+    fn written_plan(&self) {
+        let files = [
+            "--report",
+            "json=plan.json",
+            "--report",
+            "powershell=plan.ps1",
+        ];
+        self.plan("fabrikam", &files).expect(10, &[]);
+    }
 }
 
 fn parse(script: &str) -> tree_sitter::Tree {
@@ -237,16 +248,7 @@ fn names_and_comments_of_the_tenant_never_become_code() {
 #[test]
 fn a_plan_is_shown_however_old_and_only_unchanged() {
     let repo = Repo::example();
-    repo.plan(
-        "fabrikam",
-        &[
-            "--report",
-            "json=plan.json",
-            "--report",
-            "powershell=plan.ps1",
-        ],
-    )
-    .expect(10, &[]);
+    repo.written_plan();
     let plan: Value = serde_json::from_str(&repo.read("plan.json")).unwrap();
     let undone: Value = serde_json::from_str(&repo.read("plan.inverse.json")).unwrap();
     assert_eq!(undone["inverse_of"], plan["digest"]);
@@ -497,16 +499,7 @@ fn the_inverse_touches_nothing_that_is_gone_and_switches_no_relay_on() {
         .collect();
     assert_eq!(actions, ["manual"], "{undone:#}");
     // The attacker's connector is removed by the plan, so nothing of the inverse is about it.
-    repo.plan(
-        "fabrikam",
-        &[
-            "--report",
-            "json=plan.json",
-            "--report",
-            "powershell=plan.ps1",
-        ],
-    )
-    .expect(10, &[]);
+    repo.written_plan();
     let undone: Value = serde_json::from_str(&repo.read("plan.inverse.json")).unwrap();
     assert!(
         !undone["steps"].to_string().contains("e7d6c5b4"),

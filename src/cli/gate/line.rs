@@ -1,11 +1,10 @@
 //! The gate on cmdlet lines and connector documents: the snapshot that they would give, judged.
 
 use super::GateArgs;
-use super::check::fail_on;
 use crate::change::{Proposed, apply, cmdlet, directions, document, replace};
 use crate::cli::console::Console;
 use crate::cli::judging::{Judging, Looked, Observed};
-use crate::cli::repository::{self, Repository};
+use crate::cli::repository::Repository;
 use crate::cli::targets::targets;
 use crate::cli::{Common, Failure, Outcome};
 use crate::document::{Problem, Problems, Source};
@@ -31,24 +30,15 @@ enum Change {
 pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> Outcome {
     let prepared = arguments.written.prepare()?;
     let change = change(arguments)?;
-    let repository = Repository::find(common, &arguments.trust, console)?;
-    if repository.is_none() && arguments.selection.from.is_none() {
-        return Err(Failure::run(
-            "there is no connguard.yaml here or in a parent folder",
-            "change to an audit repository, name one with --config, or judge by an exported file with --from",
-        ));
-    }
-    let policy = repository.as_ref().and_then(Repository::verified_policy);
+    let repository =
+        Repository::unless_from(common, &arguments.selection, &arguments.trust, console)?;
     let mut alone = None;
     let judging = Judging::new(
         console,
         (&arguments.selection, &arguments.trust),
         repository.as_ref(),
-        repository::rules(policy, &mut alone)?,
-        fail_on(
-            arguments.fail_on,
-            policy.map(|policy| policy.document.fail_on),
-        )?,
+        &mut alone,
+        arguments.fail_on,
     )?;
     let targets = targets(repository.as_ref(), &arguments.selection)?;
     let [target] = targets.as_slice() else {
@@ -76,6 +66,7 @@ pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> O
             };
             let mut after = judging.judge(target, &looked);
             since(&before.assessment, &mut after.assessment);
+            let policy = repository.as_ref().and_then(Repository::verified_policy);
             let narrowing = policy.map_or(Narrowing::default(), |policy| policy.document.narrowing);
             if narrowing == Narrowing::Pass {
                 let_narrowing_pass(&before.assessment, &mut after.assessment, &directions);

@@ -6,7 +6,7 @@ mod proposal;
 mod pull_request;
 mod tenant;
 
-use super::check::{self, Written};
+use super::check::Written;
 use super::console::Console;
 use super::targets::Selection;
 use super::{Common, Failure, Outcome, TrustArgs, parse_fail_on};

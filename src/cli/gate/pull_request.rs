@@ -1,7 +1,6 @@
 //! The gate on a pull request: what HEAD proposes, judged by what BASE says.
 
 use super::GateArgs;
-use super::check::fail_on;
 use super::found::Found;
 use super::proposal::Proposal;
 use super::tenant::Gate;
@@ -10,7 +9,7 @@ use crate::cli::config::{self, Config};
 use crate::cli::console::Console;
 use crate::cli::judging::Judging;
 use crate::cli::past::Past;
-use crate::cli::repository::{self, Repository, folder_of};
+use crate::cli::repository::{Repository, folder_of};
 use crate::cli::targets::{From, Selection, Target, targets};
 use crate::cli::{Common, Failure, Outcome};
 use crate::finding::{Finding, Severity};
@@ -45,17 +44,13 @@ pub(super) fn run(
     let repository = Repository::at(&folder, base, &arguments.trust, console)?;
     repository.verified_root()?;
     let selection = selection(arguments, &repository);
-    let policy = repository.verified_policy();
     let mut alone = None;
     let judging = Judging::new(
         console,
         (&selection, &arguments.trust),
         Some(&repository),
-        repository::rules(policy, &mut alone)?,
-        fail_on(
-            arguments.fail_on,
-            policy.map(|policy| policy.document.fail_on),
-        )?,
+        &mut alone,
+        arguments.fail_on,
     )?;
     let mut of_all = Found::default();
     let proposal = Proposal::open(&repository, &head, &arguments.trust, &mut of_all)?;

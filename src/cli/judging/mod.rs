@@ -8,14 +8,14 @@ use crate::assessment::{self, Assessment, Before, Case, assess};
 use crate::baseline::{Baseline, BaselineError};
 use crate::cli::console::Console;
 use crate::cli::past::{self, Past};
-use crate::cli::repository::Repository;
+use crate::cli::repository::{Repository, rules};
 use crate::cli::targets::{From, Selection, Target};
 use crate::cli::{Failure, TrustArgs, fetch};
 use crate::digest::Digest;
 use crate::document::Problems;
 use crate::finding::Severity;
 use crate::history::{Entry, History, short};
-use crate::policy::Rules;
+use crate::policy::{Policy, Rules};
 use crate::report::Judged;
 use crate::snapshot::{Organization, Snapshot, SourceKind};
 use crate::trust::Key;
@@ -58,22 +58,36 @@ pub(in crate::cli) struct Observed {
     pub source: SourceKind,
 }
 
+/// The flag can only make a run stricter: what is looser must be signed.
+fn fail_on(asked: Option<Severity>, policy: Option<&Policy>) -> Result<Severity, Failure> {
+    let signed = policy.map_or(Severity::Low, |policy| policy.document.fail_on);
+    match asked {
+        Some(asked) if asked > signed => Err(Failure::Usage(format!(
+            "--fail-on {asked} is looser than the policy, which fails on {signed}; change the policy and have it signed"
+        ))),
+        Some(asked) => Ok(asked),
+        None => Ok(signed),
+    }
+}
+
 impl<'r> Judging<'r> {
-    /// Prepares a run.
+    /// Prepares a run by the rules of the repository's verified policy, else by the compiled-in ones, which `alone`
+    /// holds. `strictness` is the severity that the command line asks to fail on.
     pub fn new(
         console: &'r Console,
         (selection, trust): (&'r Selection, &'r TrustArgs),
         repository: Option<&'r Repository>,
-        rules: &'r Rules,
-        fail_on: Severity,
+        alone: &'r mut Option<Rules>,
+        strictness: Option<Severity>,
     ) -> Result<Self, Failure> {
+        let policy = repository.and_then(Repository::verified_policy);
         let mut judging = Self {
             console,
             selection,
             trust,
             repository,
-            rules,
-            fail_on,
+            rules: rules(policy, alone)?,
+            fail_on: fail_on(strictness, policy)?,
             obstacles: repository
                 .map(|repository| obstacles(repository, clock_set_back(repository, trust)))
                 .unwrap_or_else(Obstacles::without_repository),

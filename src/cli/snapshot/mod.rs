@@ -16,12 +16,11 @@ use crate::cli::history_key::{self, HistoryKey};
 use crate::cli::judging::Judging;
 use crate::cli::past::{self, Past};
 use crate::cli::push::{Remote, RemoteError};
-use crate::cli::repository::{self, Repository};
+use crate::cli::repository::Repository;
 use crate::cli::status::Shown;
 use crate::cli::targets::{From, Selection, Target, targets};
 use crate::cli::{Common, Failure, Outcome, TrustArgs};
 use crate::digest::Digest;
-use crate::finding::Severity;
 use crate::git::Oid;
 use crate::history::append::{Addition, Appended};
 use crate::history::folder::Folder;
@@ -171,14 +170,13 @@ impl Recorder<'_> {
     }
 
     fn record(&self) -> Outcome {
-        let policy = self.repository.verified_policy();
         let mut alone = None;
         let judging = Judging::new(
             self.console,
             (&self.arguments.selection, &self.arguments.trust),
             Some(self.repository),
-            repository::rules(policy, &mut alone)?,
-            policy.map_or(Severity::Low, |policy| policy.document.fail_on),
+            &mut alone,
+            None,
         )?;
         let targets = targets(Some(self.repository), &self.arguments.selection)?;
         let remote = match &self.arguments.push {
