@@ -346,6 +346,26 @@ fn a_plan_that_changes_too_much_is_refused_with_its_numbers() {
 }
 
 #[test]
+fn not_all_relays_are_changed_at_once_unless_the_policy_lets_it() {
+    let repo = Repo::example();
+    repo.export("contoso", |export| {
+        connector(export, "Relay from data centre 1")["Comment"] = json!("changed");
+    });
+    repo.plan("contoso", &[]).expect(10, &["1 to set"]);
+    repo.export("contoso", |export| {
+        let hybrid = "Inbound from 5d1e9c77-40b8-4a0e-8f5d-2b7c6a914e02";
+        connector(export, hybrid)["Comment"] = json!("changed");
+    });
+    repo.plan("contoso", &[])
+        .expect(3, &["all 2 on-premises connectors", "--changes 2"]);
+    repo.repolicy(
+        "catalogue: default@1",
+        "catalogue: default@1\nplan: { all_on_premises: true }",
+    );
+    repo.plan("contoso", &[]).expect(10, &["2 to set"]);
+}
+
+#[test]
 fn containing_stops_what_widened_and_nothing_else() {
     let repo = Repo::example();
     repo.export("fabrikam", |export| {

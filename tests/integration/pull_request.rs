@@ -167,6 +167,40 @@ fn rules_that_the_proposed_state_breaks_count_even_when_it_is_signed() {
 }
 
 #[test]
+fn a_connector_that_nobody_approved_is_not_slipped_into_the_baseline() {
+    let repo = base();
+    let unknown = "  - name: \"Rel\\u0430y Amsterdam\"
+    id: e7d6c5b4-a3f2-4e10-9d8c-7b6a5f4e3d13
+    owner: mail-team@fabrikam.com
+    reason: CHG-1316
+    settings:
+      Enabled: true
+      ConnectorType: OnPremises
+      ConnectorSource: Default
+      SenderIPAddresses: [192.0.2.0/24]
+      RequireTls: false
+      RestrictDomainsToIPAddresses: false
+      RestrictDomainsToCertificate: false
+      CloudServicesMailEnabled: false
+      TreatMessagesAsInternal: false
+      EFSkipLastIP: false
+      EFTestMode: false
+";
+    repo.next_version(
+        "baselines/fabrikam.yaml",
+        "acceptances:\n",
+        &format!("{unknown}acceptances:\n"),
+    );
+    repo.proposed(&["--tenant", "fabrikam"]).expect(
+        14,
+        &[
+            "drift-hidden",
+            "approves what is there now and was not approved: an enabled OnPremises connector",
+        ],
+    );
+}
+
+#[test]
 fn drift_that_would_be_approved_is_named() {
     let repo = base();
     let path = "baselines/fabrikam.yaml";
