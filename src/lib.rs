@@ -37,6 +37,7 @@ pub mod trust;
 
 pub mod baseline;
 pub mod builtin;
+pub mod exchange;
 pub mod versions;
 
 pub mod drift;

@@ -7,7 +7,7 @@ use super::repository::Repository;
 use super::targets::{Selection, targets};
 use super::{Common, Failure, Outcome, TrustArgs, parse_fail_on, parse_report};
 use crate::finding::Severity;
-use crate::parallel::in_parallel;
+use crate::parallel::in_parallel_by;
 use crate::report::earlier::EarlierReport;
 use crate::report::{Format, Judged, Report, render};
 use crate::verdict;
@@ -54,9 +54,6 @@ pub(super) struct Written {
     /// Tell what is new: webhook, slack or teams, and the variable CONNGUARD_… that holds the address; may be repeated
     #[arg(long, value_name = "KIND=VARIABLE")]
     notify: Vec<String>,
-    /// Let addresses on this machine itself be used, without TLS
-    #[arg(long)]
-    rehearsal: bool,
 }
 
 /// What was written by an earlier run, and whom this one tells: known before anything is judged.
@@ -67,10 +64,10 @@ pub(super) struct Prepared {
 
 impl Written {
     /// Reads what a report is to be compared with, and where it is told.
-    pub fn prepare(&self) -> Result<Prepared, Failure> {
+    pub fn prepare(&self, rehearsal: bool) -> Result<Prepared, Failure> {
         Ok(Prepared {
             earlier: self.since_report.as_deref().map(earlier).transpose()?,
-            receivers: notify::prepared(&self.notify, self.rehearsal)?,
+            receivers: notify::prepared(&self.notify, rehearsal)?,
         })
     }
 
@@ -144,7 +141,9 @@ fn earlier(path: &Path) -> Result<EarlierReport, Failure> {
 }
 
 pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> Outcome {
-    let prepared = arguments.written.prepare()?;
+    let prepared = arguments
+        .written
+        .prepare(arguments.selection.live.rehearsal)?;
     let repository =
         Repository::unless_from(common, &arguments.selection, &arguments.trust, console)?;
     let mut alone = None;
@@ -156,9 +155,13 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
         arguments.fail_on,
     )?;
     let targets = targets(repository.as_ref(), &arguments.selection)?;
-    let tenants = in_parallel(&targets, |target| {
-        judging.judge(target, &judging.look(target))
+    let steps = console.progress(targets.len());
+    let tenants = in_parallel_by(judging.workers(&targets), &targets, |target| {
+        let judged = judging.judge(target, &judging.look(target));
+        steps.done(!judged.assessment.errors.is_empty());
+        judged
     });
+    drop(steps);
     let mut report = judging.report(tenants, &targets);
     let mut code = arguments.written.write(&mut report, &prepared, console)?;
     let judged: Vec<&Judged> = report.tenants.iter().collect();

@@ -1,6 +1,7 @@
 //! The only place that prints. Standard output holds the result; everything
 //! else goes to standard error. Both pass the filter for pipeline commands.
 
+use super::progress::{Progress, Steps};
 use super::{Failure, problems};
 use crate::hostile_text::visible;
 use crate::report::pipeline;
@@ -8,10 +9,13 @@ use anstream::{AutoStream, ColorChoice};
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
 /// Where a command writes.
+#[derive(Clone)]
 pub(crate) struct Console {
     choice: ColorChoice,
     quiet: bool,
     verbose: bool,
+    /// The bar that is drawn below everything else; none where nobody looks.
+    progress: Option<Progress>,
 }
 
 impl Console {
@@ -25,6 +29,22 @@ impl Console {
             choice,
             quiet,
             verbose,
+            progress: None,
+        }
+    }
+
+    /// The same, with progress shown where that is wanted and standard error is a terminal.
+    pub fn with_progress(mut self, wanted: bool) -> Self {
+        let shown = wanted && !self.quiet && io::stderr().is_terminal();
+        self.progress = shown.then(Progress::default);
+        self
+    }
+
+    /// Shows how far something with so many parts got, where progress is shown.
+    pub fn progress(&self, parts: usize) -> Steps {
+        match &self.progress {
+            Some(progress) if parts > 1 => progress.begin(parts),
+            _ => Steps::default(),
         }
     }
 
@@ -66,6 +86,11 @@ impl Console {
         if !self.quiet {
             self.error_line(&format!("connguard: {}", visible(text)));
         }
+    }
+
+    /// Says what somebody has to do for the run to go on, however quiet it is to be.
+    pub fn say(&self, text: &str) {
+        self.error_line(&format!("connguard: {}", visible(text)));
     }
 
     /// Says what is being done, where that was asked for.
@@ -126,6 +151,7 @@ impl Console {
 
     /// Nothing can be done about a standard error that cannot be written.
     fn error_line(&self, text: &str) {
+        let _paused = self.progress.as_ref().map(Progress::pause);
         let mut stream = AutoStream::new(io::stderr().lock(), self.choice);
         let _ = writeln!(stream, "{}", pipeline::defuse_text(text));
     }

@@ -3,6 +3,7 @@
 //! It puts together what `trust init` and `baseline propose` do, and writes the
 //! pipelines. Nothing that is there is overwritten.
 
+use super::live::LiveArgs;
 use super::baseline::propose::{Asked, SourceArgs, Work};
 use super::baseline::sign;
 use super::config;
@@ -243,6 +244,7 @@ fn baselines(
     let now = arguments.trust.now();
     let source = SourceArgs {
         from: None,
+        live: LiveArgs::default(),
         owner: arguments
             .owner
             .clone()

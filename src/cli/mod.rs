@@ -10,13 +10,16 @@ mod gate;
 mod history;
 mod history_key;
 mod init;
+mod interrupt;
 mod judging;
+mod live;
 mod notify;
 mod past;
 mod plan;
 mod policy;
 mod previous;
 mod problems;
+mod progress;
 mod push;
 mod reference;
 mod repository;
@@ -216,7 +219,9 @@ pub fn main() -> ExitCode {
             );
         }
     };
-    let console = Console::new(cli.common.color, cli.common.quiet, cli.common.verbose);
+    let console = Console::new(cli.common.color, cli.common.quiet, cli.common.verbose)
+        .with_progress(!cli.common.no_progress);
+    interrupt::watch();
     match run(&cli, &console) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

@@ -2,6 +2,7 @@
 
 use super::config::Tenant;
 use super::repository::Repository;
+use super::live::LiveArgs;
 use super::{Failure, fetch, parse_time_argument};
 use crate::snapshot::Organization;
 use crate::tenant::is_tenant_name;
@@ -16,12 +17,37 @@ pub(super) struct Selection {
     /// Only this tenant; may be repeated
     #[arg(long, value_name = "NAME")]
     pub tenant: Vec<String>,
-    /// Read this instead of the configured source: an exported file, a folder of <tenant>.json files, or `history[:REV]`
+    /// Read this instead of the configured source: an exported file, a folder of <tenant>.json files, `live`, or `history[:REV]`
     #[arg(long, value_name = "SOURCE", value_parser = parse_from)]
     pub from: Option<From>,
     /// When an export that carries no time was made
     #[arg(long, value_name = "TIME", value_parser = parse_time_argument, requires = "from")]
     pub taken_at: Option<Timestamp>,
+    /// Only the I-th of N parts of all tenants, for runs beside each other; `report merge` joins their reports
+    #[arg(long, value_name = "I/N", value_parser = parse_shard)]
+    pub shard: Option<Shard>,
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// Whether nothing may sign in: a pull request is judged where anybody may propose one.
+    #[arg(skip)]
+    pub without_credentials: bool,
+}
+
+/// One of so many parts of a fleet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shard {
+    part: usize,
+    of: usize,
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    let numbers = text
+        .split_once('/')
+        .and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    match numbers {
+        Some((part, of)) if part >= 1 && part <= of => Ok(Shard { part, of }),
+        _ => Err("write I/N with I from 1 to N, such as 2/8".to_owned()),
+    }
 }
 
 /// A source that was named on the command line.
@@ -31,20 +57,26 @@ pub(super) enum From {
     Path(PathBuf),
     /// The history, at its newest run or another one.
     History(Option<String>),
+    /// The live service of tenants that are configured with one.
+    Live,
 }
 
 impl std::fmt::Display for From {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Live => f.write_str("live"),
             Self::History(None) => f.write_str("history"),
             Self::History(Some(revision)) => write!(f, "history:{revision}"),
         }
     }
 }
 
-/// `history`, `history:REV`, or a path; a file of that name is `./history`.
+/// `live`, `history`, `history:REV`, or a path; a file of such a name is `./live`.
 pub(super) fn parse_from(text: &str) -> Result<From, String> {
+    if text == "live" {
+        return Ok(From::Live);
+    }
     match text.strip_prefix("history") {
         Some("") => Ok(From::History(None)),
         Some(rest) if rest.starts_with(':') => match rest.trim_start_matches(':') {
@@ -67,6 +99,11 @@ pub(super) struct Target<'r> {
 }
 
 impl Selection {
+    /// Whether only the live service counts.
+    pub const fn is_live(&self) -> bool {
+        matches!(self.from, Some(From::Live))
+    }
+
     /// The files or folder named instead of the configured sources.
     pub fn path(&self) -> Option<&Path> {
         match &self.from {
@@ -119,6 +156,15 @@ impl<'r> Finder<'r, '_> {
                 self.selection.tenant.is_empty() || self.selection.tenant.contains(*name)
             })
             .collect();
+        let asked = match self.selection.shard {
+            None => asked,
+            Some(shard) => asked
+                .into_iter()
+                .enumerate()
+                .filter(|(index, _)| index % shard.of == shard.part - 1)
+                .map(|(_, name)| name)
+                .collect(),
+        };
         match self.selection.path() {
             None => Ok(asked
                 .into_iter()

@@ -10,4 +10,4 @@ pub mod yaml;
 
 pub use problem::{Problem, Problems, Source};
 pub use reader::{Fields, Reader};
-pub use yaml::Node;
+pub use yaml::{Content, Node};

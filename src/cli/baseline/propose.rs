@@ -2,7 +2,9 @@
 
 use super::{parse, tenants, text_of, title};
 use crate::baseline::{self, Baseline};
+use crate::cli::config::{Tenant, TenantSource};
 use crate::cli::console::Console;
+use crate::cli::live::{self, Live, LiveArgs};
 use crate::cli::past::failure;
 use crate::cli::repository::{self, Repository};
 use crate::cli::targets::{From, parse_from};
@@ -50,7 +52,7 @@ pub(in crate::cli) struct ProposeArgs {
 /// What is to be approved, and on whose word.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct SourceArgs {
-    /// Read this instead of the configured source: an exported file, or `history[:REV]`
+    /// Read this instead of the configured source: an exported file, `live`, or `history[:REV]`
     #[arg(long, value_name = "SOURCE", value_parser = parse_from)]
     pub from: Option<From>,
     /// Who answers for connectors that are new
@@ -59,6 +61,8 @@ pub(in crate::cli) struct SourceArgs {
     /// Why they exist, such as a change number
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    #[command(flatten)]
+    pub live: LiveArgs,
 }
 
 pub(super) fn propose_all(common: &Common, arguments: &ProposeArgs, console: &Console) -> Outcome {
@@ -191,10 +195,8 @@ impl Work<'_> {
         let snapshot = match (&source.from, configured) {
             (Some(From::Path(path)), _) => fetch::read(path, None)?.whole()?,
             (Some(From::History(revision)), _) => self.recorded(revision.as_deref())?,
-            (None, Some(tenant)) => {
-                fetch::read_configured(&self.repository.folder, &tenant.export)?.whole()?
-            }
-            (None, None) => {
+            (_, Some(tenant)) => self.configured(source, tenant)?,
+            (_, None) => {
                 return Err(Failure::run(
                     format!(
                         "connguard.yaml does not say where {:?} is read from",
@@ -218,6 +220,20 @@ impl Work<'_> {
             ));
         }
         Ok((organization, snapshot))
+    }
+
+    /// What the tenant's configured source says.
+    fn configured(&self, source: &SourceArgs, tenant: &Tenant) -> Result<Snapshot, Failure> {
+        match &tenant.source {
+            TenantSource::Export(path) if !matches!(source.from, Some(From::Live)) => {
+                Ok(fetch::read_configured(&self.repository.folder, path)?.whole()?)
+            }
+            TenantSource::Export(_) => Err(live::not_configured(self.tenant)),
+            TenantSource::Exchange(exchange) => {
+                let live = Live::new(&source.live, &self.repository.folder, self.console);
+                live.whole(self.tenant, tenant, exchange, self.now)
+            }
+        }
     }
 
     /// What a run of the history saw of the tenant.

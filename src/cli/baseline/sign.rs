@@ -63,6 +63,7 @@ pub(in crate::cli) fn one(work: &Work<'_>, source: &SourceArgs, sign: &SignArgs)
         // The first baseline of a small team: what is there, approved as found.
         let found = format!("approved as found, {}", work.now.strftime("%Y-%m-%d"));
         let source = SourceArgs {
+            live: source.live.clone(),
             from: source.from.clone(),
             owner: source
                 .owner

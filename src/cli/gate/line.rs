@@ -28,7 +28,9 @@ enum Change {
 }
 
 pub(super) fn run(common: &Common, arguments: &GateArgs, console: &Console) -> Outcome {
-    let prepared = arguments.written.prepare()?;
+    let prepared = arguments
+        .written
+        .prepare(arguments.selection.live.rehearsal)?;
     let change = change(arguments)?;
     let repository =
         Repository::unless_from(common, &arguments.selection, &arguments.trust, console)?;

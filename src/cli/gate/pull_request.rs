@@ -26,7 +26,9 @@ pub(super) fn run(
     (base, head): (&str, &str),
     console: &Console,
 ) -> Outcome {
-    let prepared = arguments.written.prepare()?;
+    let prepared = arguments
+        .written
+        .prepare(arguments.selection.live.rehearsal)?;
     let folder = config::find(common.config.as_deref())?
         .map_or_else(|| PathBuf::from("."), |path| folder_of(&path));
     let commit = |name: &str| {
@@ -95,6 +97,9 @@ fn selection(arguments: &GateArgs, repository: &Repository) -> Selection {
             .clone()
             .or_else(|| recorded.then_some(From::History(None))),
         taken_at: arguments.selection.taken_at,
+        shard: arguments.selection.shard,
+        live: arguments.selection.live.clone(),
+        without_credentials: arguments.selection.from.is_none(),
     }
 }
 

@@ -6,7 +6,9 @@ mod report;
 
 use crate::assessment::{self, Assessment, Before, Case, assess};
 use crate::baseline::{Baseline, BaselineError};
+use crate::cli::config::{Exchange, Tenant, TenantSource};
 use crate::cli::console::Console;
+use crate::cli::live::{self, Live};
 use crate::cli::past::{self, Past};
 use crate::cli::repository::{Repository, rules};
 use crate::cli::targets::{From, Selection, Target};
@@ -15,15 +17,18 @@ use crate::digest::Digest;
 use crate::document::Problems;
 use crate::finding::Severity;
 use crate::history::{Entry, History, short};
+use crate::parallel::processors;
 use crate::policy::{Policy, Rules};
 use crate::report::Judged;
 use crate::snapshot::{Organization, Snapshot, SourceKind};
+use crate::source::export::Export;
 use crate::trust::Key;
 use crate::trust::memory::Advance;
 use crate::verdict;
 use earlier::Earlier;
 use jiff::Timestamp;
 use obstacles::{Obstacles, clock_set_back, failures_of, obstacles};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// What is judged, and by what.
@@ -40,6 +45,7 @@ pub(in crate::cli) struct Judging<'r> {
     revision: Option<Result<Entry, String>>,
     /// Every baseline that was verified.
     opened: Mutex<Vec<(Key, u64, Digest)>>,
+    live: Live,
 }
 
 /// What there is of a tenant.
@@ -56,6 +62,8 @@ pub(in crate::cli) struct Observed {
     pub problems: Problems,
     /// The kind of source that they were read from at first, whatever remembers them now.
     pub source: SourceKind,
+    /// Why they could not be read, where the service did not answer.
+    pub failures: Vec<assessment::Failure>,
 }
 
 /// The flag can only make a run stricter: what is looser must be signed.
@@ -94,6 +102,11 @@ impl<'r> Judging<'r> {
             now: trust.now(),
             revision: None,
             opened: Mutex::default(),
+            live: Live::new(
+                &selection.live,
+                repository.map_or(Path::new(""), |repository| &repository.folder),
+                console,
+            ),
         };
         judging.past()?;
         if let Some(problems) = &judging.obstacles.problems {
@@ -215,7 +228,7 @@ impl<'r> Judging<'r> {
         let mut assessment = match &looked.observed {
             Ok(Some(observed)) => self.assess_observed(target, observed, baseline, recorded),
             Ok(None) => Assessment {
-                obstacles: vec![self.no_source(&target.name)],
+                obstacles: vec![self.no_source(target)],
                 ..nothing()
             },
             Err(failures) => Assessment {
@@ -238,7 +251,9 @@ impl<'r> Judging<'r> {
         assessment
     }
 
-    fn no_source(&self, tenant: &str) -> String {
+    fn no_source(&self, target: &Target<'_>) -> String {
+        let tenant = target.name.as_str();
+        let exchange = target.configured.and_then(Tenant::exchange);
         match &self.revision {
             Some(Ok(entry)) => {
                 format!(
@@ -247,6 +262,10 @@ impl<'r> Judging<'r> {
                 )
             }
             Some(Err(reason)) => reason.clone(),
+            None if self.selection.without_credentials => format!(
+                "{tenant:?} is read from the live service, and a pull request is judged without credentials: fetch a signed history, or name an export with --from"
+            ),
+            None if let Some(reason) = exchange.and_then(|own| self.misled(own)) => reason,
             None => format!(
                 "the policy demands a verdict on {tenant:?}, and connguard.yaml does not say where to read it"
             ),
@@ -289,6 +308,7 @@ impl<'r> Judging<'r> {
             past: &past,
             now: self.now,
         });
+        assessment.errors.extend(observed.failures.iter().cloned());
         assessment.errors.extend(self.shown(&observed.problems));
         if let Some(error) = unknown {
             assessment.obstacles.push(format!(
@@ -328,19 +348,9 @@ impl<'r> Judging<'r> {
                 None => return Ok(None),
             }
         } else {
-            let read = match (&target.file, target.configured) {
-                (Some(path), _) => fetch::read(path, self.selection.taken_at),
-                (None, Some(tenant)) => match self.repository {
-                    Some(repository) => repository.content.export(&tenant.export),
-                    None => return Ok(None),
-                },
-                (None, None) => return Ok(None),
-            };
-            let export = read.map_err(|problems| self.shown(&problems))?;
-            Observed {
-                source: export.snapshot.source,
-                snapshot: export.snapshot,
-                problems: export.problems,
+            match self.read(target)? {
+                Some(observed) => observed,
+                None => return Ok(None),
             }
         };
         let snapshot = &observed.snapshot;
@@ -362,6 +372,68 @@ impl<'r> Judging<'r> {
             help: "export the right organization, or name the tenant that this export belongs to"
                 .to_owned(),
         }])
+    }
+
+    /// What a file or the live service says of a tenant.
+    fn read(&self, target: &Target<'_>) -> Result<Option<Observed>, Vec<assessment::Failure>> {
+        let of_file = |read: Result<Export, Problems>| {
+            let export = read.map_err(|problems| self.shown(&problems))?;
+            Ok(Some(Observed {
+                source: export.snapshot.source,
+                snapshot: export.snapshot,
+                problems: export.problems,
+                failures: Vec::new(),
+            }))
+        };
+        if let Some(path) = &target.file {
+            return of_file(fetch::read(path, self.selection.taken_at));
+        }
+        let (Some(tenant), Some(repository)) = (target.configured, self.repository) else {
+            return Ok(None);
+        };
+        match &tenant.source {
+            TenantSource::Export(path) if !self.selection.is_live() => {
+                of_file(repository.content.export(path))
+            }
+            TenantSource::Export(_) => {
+                let failure = live::not_configured(&target.name);
+                Err(vec![assessment::Failure {
+                    source: format!("tenant {}", target.name),
+                    message: failure.to_string(),
+                    help: failure.help().to_owned(),
+                }])
+            }
+            TenantSource::Exchange(_) if self.selection.without_credentials => Ok(None),
+            TenantSource::Exchange(exchange) if self.misled(exchange).is_some() => Ok(None),
+            TenantSource::Exchange(exchange) => {
+                let read = self.live.read(&target.name, tenant, exchange, self.now)?;
+                Ok(Some(Observed {
+                    source: SourceKind::Exchange,
+                    snapshot: read.snapshot,
+                    problems: read.problems,
+                    failures: read.failures,
+                }))
+            }
+        }
+    }
+
+    /// Why an unsigned configuration may not say where the service is.
+    fn misled(&self, exchange: &Exchange) -> Option<String> {
+        exchange.endpoints(self.selection.live.rehearsal).err()
+    }
+
+    /// How many tenants are looked at together: the service is waited for, files are worked on.
+    pub fn workers(&self, targets: &[Target<'_>]) -> usize {
+        let is_live = |target: &Target<'_>| {
+            self.revision.is_none()
+                && target.file.is_none()
+                && target.configured.is_some_and(|tenant| tenant.exchange().is_some())
+        };
+        if targets.iter().any(is_live) {
+            self.selection.live.jobs
+        } else {
+            processors()
+        }
     }
 
     fn history(&self) -> Option<&'r History> {
@@ -395,6 +467,7 @@ impl<'r> Judging<'r> {
             snapshot: recorded.snapshot,
             problems: Problems::default(),
             source: recorded.source,
+            failures: Vec::new(),
         }))
     }
 

@@ -26,7 +26,7 @@ use crate::history::append::{Addition, Appended};
 use crate::history::folder::Folder;
 use crate::history::run::{Read, Run};
 use crate::history::{Entry, History, HistoryError, documents, place};
-use crate::parallel::in_parallel;
+use crate::parallel::in_parallel_by;
 use crate::report::Judged;
 use crate::trust::files::FileError;
 use crate::trust::header::CLOCK_SKEW;
@@ -227,9 +227,13 @@ impl Recorder<'_> {
             Some(base) => Some(self.history().entry(base).map_err(failed)?),
             None => None,
         };
-        let mut done = in_parallel(targets, |target| {
-            self.tenant(judging, target, base_entry.as_ref(), now)
+        let steps = self.console.progress(targets.len());
+        let mut done = in_parallel_by(judging.workers(targets), targets, |target| {
+            let done = self.tenant(judging, target, base_entry.as_ref(), now);
+            steps.done(done.reason.is_some());
+            done
         });
+        drop(steps);
         let mut addition = self.addition(&mut done, base_entry.as_ref(), now)?;
         if self
             .is_needless(&addition, base_entry.as_ref())

@@ -1,5 +1,9 @@
 //! `connguard.yaml`: where each tenant is read from. Unsigned, so nothing in it decides a verdict.
 
+mod exchange;
+
+pub use exchange::Exchange;
+
 use super::Failure;
 use crate::baseline::organization;
 use crate::document::{Node, Problem, Problems, Reader, Source};
@@ -35,8 +39,44 @@ pub struct HistoryPlace {
 pub struct Tenant {
     /// Which organization it is.
     pub organization: Organization,
-    /// The exported file, relative to the audit repository.
-    pub export: String,
+    /// What it is read from.
+    pub source: TenantSource,
+}
+
+/// What a tenant is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TenantSource {
+    /// An exported file, relative to the audit repository.
+    Export(String),
+    /// The live service.
+    Exchange(Box<Exchange>),
+}
+
+impl Tenant {
+    /// The exported file that it is read from, where it is one.
+    pub fn export(&self) -> Option<&str> {
+        match &self.source {
+            TenantSource::Export(path) => Some(path),
+            TenantSource::Exchange(_) => None,
+        }
+    }
+
+    /// The live service that it is read from, where it is that.
+    pub fn exchange(&self) -> Option<&Exchange> {
+        match &self.source {
+            TenantSource::Export(_) => None,
+            TenantSource::Exchange(exchange) => Some(exchange),
+        }
+    }
+}
+
+impl std::fmt::Display for TenantSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Export(path) => f.write_str(path),
+            Self::Exchange(exchange) => write!(f, "{exchange}"),
+        }
+    }
 }
 
 /// Something that one configuration says otherwise than another.
@@ -59,13 +99,13 @@ impl Config {
                 (Some(old), Some(new)) if old.organization != new.organization => {
                     (format!("{name} is another organization from then on"), true)
                 }
-                // What that comes to is judged by what both files hold.
-                (Some(old), Some(new)) if old.export != new.export => (
+                // What another export comes to is judged by what both files hold; of the service nobody here knows.
+                (Some(old), Some(new)) if old.source != new.source => (
                     format!(
                         "{name} is read from {} instead of {}",
-                        new.export, old.export
+                        new.source, old.source
                     ),
-                    false,
+                    old.export().is_none() || new.export().is_none(),
                 ),
                 _ => continue,
             };
@@ -222,19 +262,33 @@ fn read_tenant(reader: &Reader<'_>, node: &Node) -> Option<Tenant> {
     let organization = fields
         .required("organization")
         .and_then(|node| organization(reader, node));
-    let export = fields.required("source").and_then(|node| {
-        let mut fields = reader.fields(node, "a source")?;
-        let export = fields
-            .required("export")
-            .and_then(|node| read_path(reader, node));
-        fields.finish();
-        export
-    });
+    let source = fields
+        .required("source")
+        .and_then(|node| read_source(reader, node));
     fields.finish();
     Some(Tenant {
         organization: organization?,
-        export: export?,
+        source: source?,
     })
+}
+
+fn read_source(reader: &Reader<'_>, node: &Node) -> Option<TenantSource> {
+    let mut fields = reader.fields(node, "a source")?;
+    let export = fields.optional("export");
+    let exchange = fields.optional("exchange");
+    fields.finish();
+    match (export, exchange) {
+        (Some(node), None) => read_path(reader, node).map(TenantSource::Export),
+        (None, Some(node)) => {
+            let exchange = exchange::read(reader, node)?;
+            Some(TenantSource::Exchange(Box::new(exchange)))
+        }
+        _ => reader.expected(
+            node,
+            "one source",
+            "write either { export: FILE } or { exchange: … }",
+        ),
+    }
 }
 
 /// The file is taken for hostile: it may name files of the repository and no others.

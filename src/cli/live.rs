@@ -1,0 +1,227 @@
+//! Reading tenants from the live service during a run.
+
+use super::config::{Exchange, Tenant};
+use super::Failure;
+use super::console::Console;
+use crate::assessment;
+use crate::document::Problems;
+use crate::exchange::{Endpoints, Fault, Http, Identity, Patience, Service, SignIn};
+use crate::snapshot::{Part, Snapshot};
+use crate::source::exchange;
+use clap::Args;
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How the live service is read.
+#[derive(Clone, Debug, Args)]
+pub(super) struct LiveArgs {
+    /// So many tenants are read from the live service at a time
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = parse_jobs)]
+    pub jobs: usize,
+    /// How long one request may take
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_wait)]
+    pub timeout: Duration,
+    /// How long one tenant may take, with everything that has to be tried again
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_wait)]
+    pub budget: Duration,
+    /// Let addresses of this machine itself be used in the place of real ones
+    #[arg(long)]
+    pub rehearsal: bool,
+}
+
+impl Default for LiveArgs {
+    fn default() -> Self {
+        let patience = Patience::default();
+        Self {
+            jobs: 16,
+            timeout: patience.request,
+            budget: patience.tenant,
+            rehearsal: false,
+        }
+    }
+}
+
+fn parse_jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(jobs) if (1..=256).contains(&jobs) => Ok(jobs),
+        _ => Err("a number from 1 to 256".to_owned()),
+    }
+}
+
+fn parse_wait(text: &str) -> Result<Duration, String> {
+    crate::document::time::parse_duration(text)
+        .and_then(|wait| Duration::try_from(wait).ok())
+        .ok_or_else(|| "write a duration such as 30s, 2m or 500ms".to_owned())
+}
+
+/// The live service as this run may use it.
+pub(super) struct Live {
+    arguments: LiveArgs,
+    /// The audit repository, from which files of credentials are named.
+    folder: PathBuf,
+    console: Console,
+    sign_in: OnceLock<Result<SignIn, Fault>>,
+}
+
+/// What was read of a tenant.
+pub(super) struct Read {
+    pub snapshot: Snapshot,
+    /// Mistakes in what was answered.
+    pub problems: Problems,
+    /// Why there are no connectors, where there are none.
+    pub failures: Vec<assessment::Failure>,
+    /// What was answered, in the form of an export.
+    pub export: String,
+}
+
+impl Live {
+    /// Nothing is sent before something is read.
+    pub fn new(arguments: &LiveArgs, folder: &Path, console: &Console) -> Self {
+        Self {
+            arguments: arguments.clone(),
+            folder: folder.to_owned(),
+            console: console.clone(),
+            sign_in: OnceLock::new(),
+        }
+    }
+
+    fn sign_in(&self) -> Result<&SignIn, Fault> {
+        let made = self.sign_in.get_or_init(|| {
+            let patience = Patience {
+                request: self.arguments.timeout,
+                tenant: self.arguments.budget,
+            };
+            let console = self.console.clone();
+            let tell = Box::new(move |text: &str| console.say(text));
+            Ok(SignIn::new(Http::new(patience)?, &self.folder, tell))
+        });
+        made.as_ref().map_err(Clone::clone)
+    }
+
+    /// Does something with the admin API of a tenant, as one of its identities.
+    pub fn with<T>(
+        &self,
+        tenant: &Tenant,
+        (exchange, identity): (&Exchange, &Identity),
+        work: impl FnOnce(&mut Service<'_>, &Endpoints) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let local = |message: String, help: &str| {
+            Fault::new(crate::exchange::Kind::Local, "connguard.yaml", message, help)
+        };
+        let endpoints = exchange
+            .endpoints(self.arguments.rehearsal)
+            .map_err(|why| local(why, "find out who wrote that there, or rehearse with --rehearsal"))?;
+        let tenant_id = tenant.organization.tenant_id.as_ref().ok_or_else(|| {
+            local(
+                "the organization has no tenant_id".to_owned(),
+                "add it: organization: { tenant_id: …, domain: … }",
+            )
+        })?;
+        let sign_in = self.sign_in()?;
+        let mut service = Service::new(sign_in, &endpoints, tenant_id, identity);
+        work(&mut service, &endpoints)
+    }
+
+    /// Reads a tenant.
+    pub fn read(
+        &self,
+        name: &str,
+        tenant: &Tenant,
+        exchange: &Exchange,
+        now: Timestamp,
+    ) -> Result<Read, Vec<assessment::Failure>> {
+        let origin = origin(name);
+        let failed = |fault: Fault| vec![failure(&origin, tenant, &fault)];
+        let reading = self
+            .with(tenant, (exchange, &exchange.identity), |service, _| {
+                self.read_by(service, &origin, tenant, now)
+            })
+            .map_err(failed)?;
+        reading.map_err(|problems| {
+            self.console.problems(&problems);
+            let failure = |problem: &crate::document::Problem| assessment::Failure {
+                source: origin.clone(),
+                message: problem.message.clone(),
+                help: "read it again; if it stays, look at the answer with connguard fetch".to_owned(),
+            };
+            problems.iter().map(failure).collect()
+        })
+    }
+
+    /// Reads a tenant of which all must have been read.
+    pub fn whole(
+        &self,
+        name: &str,
+        tenant: &Tenant,
+        exchange: &Exchange,
+        now: Timestamp,
+    ) -> Result<Snapshot, Failure> {
+        let read = self.read(name, tenant, exchange, now).map_err(|all| lost(&all))?;
+        if !read.failures.is_empty() {
+            return Err(lost(&read.failures));
+        }
+        Ok(read.problems.into_result(Some(read.snapshot))?)
+    }
+
+    /// Reads a tenant by a service that is at hand.
+    pub fn read_by(
+        &self,
+        service: &Service<'_>,
+        origin: &str,
+        tenant: &Tenant,
+        now: Timestamp,
+    ) -> Result<Result<Read, Problems>, Fault> {
+        let id = tenant.organization.tenant_id.as_deref().unwrap_or_default();
+        // What is finer than a second tells nobody anything.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let reading = exchange::read(service, origin, id, now)?;
+        Ok(reading.map(|reading| {
+            let lost = reading
+                .faults
+                .iter()
+                .filter(|(part, _)| *part == Part::InboundConnectors);
+            let failures = lost
+                .map(|(_, fault)| failure(origin, tenant, fault))
+                .collect();
+            Read {
+                snapshot: reading.export.snapshot,
+                problems: reading.export.problems,
+                failures,
+                export: reading.text,
+            }
+        }))
+    }
+}
+
+/// What reports call the live service of a tenant.
+pub(super) fn origin(name: &str) -> String {
+    format!("exchange:{name}")
+}
+
+/// A fault as a failure of a tenant: names the tenant and the request.
+pub(super) fn failure(origin: &str, tenant: &Tenant, fault: &Fault) -> assessment::Failure {
+    let id = tenant.organization.tenant_id.as_deref().unwrap_or("no id");
+    assessment::Failure {
+        source: format!("{origin} ({id})"),
+        message: fault.to_string(),
+        help: fault.help.clone(),
+    }
+}
+
+/// The first of the failures of a tenant, as what ends a command.
+pub(super) fn lost(failures: &[assessment::Failure]) -> Failure {
+    match failures.first() {
+        Some(first) => Failure::run(format!("{}: {}", first.source, first.message), first.help.clone()),
+        None => Failure::run("nothing was read", "try again"),
+    }
+}
+
+/// A tenant that has no live service.
+pub(super) fn not_configured(name: &str) -> Failure {
+    Failure::run(
+        format!("connguard.yaml says to read {name:?} from an export, and not how to reach its live service"),
+        "add source: { exchange: … } there, or leave --from live out",
+    )
+}

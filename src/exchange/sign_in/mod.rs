@@ -1,0 +1,327 @@
+//! Signing in to Entra ID: an identity and an organization → a token, kept in memory only.
+
+mod certificate;
+mod federated;
+mod managed_identity;
+mod person;
+
+use super::claims::Claims;
+use super::http::{Body, Call, Http, Reply, Worth};
+use super::refusal;
+use super::{Budget, Credential, Endpoints, Fault, Identity, Kind};
+use crate::connector::Guid;
+use crate::finding::excerpt;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, Url};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// What faults call this step.
+const SIGN_IN: &str = "sign-in";
+
+/// A token this near its end is not used any more.
+const MARGIN: SignedDuration = SignedDuration::from_secs(120);
+
+/// An assertion by which an application proves that it is itself.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// A token for one organization.
+pub struct Token {
+    secret: SecretString,
+    /// What it says of its bearer.
+    pub claims: Claims,
+    /// Until when it is good.
+    expires: Timestamp,
+    /// By how much the clock that issued it is ahead of this machine's, where the answer said its time.
+    pub skew: Option<SignedDuration>,
+}
+
+impl Token {
+    /// The secret itself, for a header that is marked as one.
+    pub fn expose(&self) -> &str {
+        self.secret.expose_secret()
+    }
+
+    /// Whether it is good for another request.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        self.expires.duration_since(now) > MARGIN
+    }
+}
+
+/// Says to a person what to do in a browser.
+pub type Tell = dyn Fn(&str) + Send + Sync;
+
+/// How identities sign in during a run.
+pub struct SignIn {
+    /// Sends the requests.
+    pub http: Http,
+    /// Relative files of credentials are named from here.
+    folder: PathBuf,
+    tell: Box<Tell>,
+    /// The job's own token, which is the same for every organization.
+    job: Mutex<Option<(String, SecretString, Timestamp)>>,
+}
+
+impl SignIn {
+    /// Signs in over `http`; files of credentials are named from `folder`, and `tell` says to a person what to do.
+    pub fn new(http: Http, folder: &Path, tell: Box<Tell>) -> Self {
+        Self {
+            http,
+            folder: folder.to_owned(),
+            tell,
+            job: Mutex::default(),
+        }
+    }
+
+    /// A token of an identity for Exchange Online of an organization.
+    ///
+    /// # Errors
+    ///
+    /// A fault that names the step, and what an administrator can do about it.
+    pub fn token(
+        &self,
+        identity: &Identity,
+        (endpoints, tenant_id): (&Endpoints, &Guid),
+        resource: &Url,
+        budget: &Budget,
+    ) -> Result<Token, Fault> {
+        let seeker = Seeker {
+            sign_in: self,
+            identity,
+            endpoints,
+            tenant_id,
+            resource: resource.as_str().trim_end_matches('/').to_owned(),
+            budget,
+        };
+        let token = seeker.token()?;
+        match token.claims.tenant_id() {
+            Some(own) if own != *tenant_id => Err(Fault::new(
+                Kind::Foreign,
+                SIGN_IN,
+                format!("the token is for the organization {own}, expected {tenant_id}"),
+                "sign in to the right organization, or correct tenant_id in connguard.yaml",
+            )),
+            _ => Ok(token),
+        }
+    }
+}
+
+/// One attempt to get a token.
+struct Seeker<'s> {
+    sign_in: &'s SignIn,
+    identity: &'s Identity,
+    endpoints: &'s Endpoints,
+    tenant_id: &'s Guid,
+    /// Whom the token is for.
+    resource: String,
+    budget: &'s Budget,
+}
+
+impl Seeker<'_> {
+    fn token(&self) -> Result<Token, Fault> {
+        match &self.identity.credential {
+            Credential::SecretEnv(variable) => self.by_secret(&variable_secret(variable)?),
+            Credential::SecretFile(file) => self.by_secret(&self.file_secret(file)?),
+            Credential::Certificate { file, password_env } => {
+                let assertion = self.certificate_assertion(file, password_env.as_deref())?;
+                self.by_assertion(&assertion)
+            }
+            Credential::GithubOidc
+            | Credential::AzureDevops
+            | Credential::WorkloadIdentity
+            | Credential::TokenFile(_) => self.by_assertion(&self.job_token()?),
+            Credential::ManagedIdentity => self.managed_identity(),
+            Credential::DeviceCode => self.device_code(),
+            Credential::AzureCli => self.azure_cli(),
+        }
+    }
+
+    fn client_id(&self) -> Result<&str, Fault> {
+        self.identity.client_id.as_deref().ok_or_else(|| {
+            local(
+                "connguard.yaml names no client_id for this credential",
+                "add client_id: the application (client) id that App registrations shows",
+            )
+        })
+    }
+
+    fn scope(&self) -> String {
+        format!("{}/.default", self.resource)
+    }
+
+    fn by_secret(&self, secret: &SecretString) -> Result<Token, Fault> {
+        let (client_id, scope) = (self.client_id()?, self.scope());
+        self.asked(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("scope", &scope),
+            ("client_secret", secret.expose_secret()),
+        ])
+    }
+
+    fn by_assertion(&self, assertion: &SecretString) -> Result<Token, Fault> {
+        let (client_id, scope) = (self.client_id()?, self.scope());
+        self.asked(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("scope", &scope),
+            ("client_assertion_type", JWT_BEARER),
+            ("client_assertion", assertion.expose_secret()),
+        ])
+    }
+
+    /// The token endpoint of the organization.
+    fn token_url(&self) -> Result<Url, Fault> {
+        self.login_url("oauth2/v2.0/token")
+    }
+
+    fn login_url(&self, path: &str) -> Result<Url, Fault> {
+        let url = self
+            .endpoints
+            .login
+            .join(&format!("{}/{path}", self.tenant_id));
+        url.map_err(|error| local(error.to_string(), "check tenant_id in connguard.yaml"))
+    }
+
+    fn asked(&self, form: &[(&str, &str)]) -> Result<Token, Fault> {
+        let url = self.token_url()?;
+        let call = self.form(&url, form);
+        self.sign_in.http.read(&call, self.budget, |reply| {
+            if reply.status == 200 {
+                match token_of(&reply) {
+                    Ok(token) => Worth::Good(token),
+                    Err(fault) => Worth::Again(fault),
+                }
+            } else {
+                Worth::Never(refused(&reply))
+            }
+        })
+    }
+
+    fn form<'a>(&self, url: &'a Url, form: &'a [(&'a str, &'a str)]) -> Call<'a> {
+        Call {
+            what: SIGN_IN,
+            method: Method::POST,
+            url,
+            headers: Vec::new(),
+            body: Body::Form(form),
+            near: self.endpoints.rehearsal,
+        }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.sign_in.folder.join(file)
+    }
+
+    fn file_secret(&self, file: &str) -> Result<SecretString, Fault> {
+        let text = read_small(&self.path(file), file)?;
+        let text = String::from_utf8(text)
+            .map_err(|_| local(format!("{file} is no text"), "put the secret alone into it"))?;
+        Ok(SecretString::from(text.trim().to_owned()))
+    }
+}
+
+/// What the token endpoint answers.
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    /// Seconds; some endpoints write a number, others text.
+    expires_in: serde_json::Value,
+}
+
+/// What it answers where it refuses.
+#[derive(Default, Deserialize)]
+struct Denied {
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+fn token_of(reply: &Reply) -> Result<Token, Fault> {
+    let granted: Granted = serde_json::from_slice(&reply.body).map_err(|_| {
+        Fault::new(
+            Kind::Malformed,
+            SIGN_IN,
+            "the answer holds no token",
+            "find out what answers in the place of the sign-in service",
+        )
+    })?;
+    let seconds = match &granted.expires_in {
+        serde_json::Value::Number(number) => number.as_i64(),
+        serde_json::Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let skew = reply
+        .date()
+        .map(|theirs| theirs.duration_since(Timestamp::now()));
+    Ok(new_token(granted.access_token, seconds.unwrap_or(0), skew))
+}
+
+fn new_token(text: String, seconds: i64, skew: Option<SignedDuration>) -> Token {
+    Token {
+        claims: Claims::of(&text).unwrap_or_default(),
+        secret: SecretString::from(text),
+        expires: Timestamp::now() + SignedDuration::from_secs(seconds.clamp(0, 86_400)),
+        skew,
+    }
+}
+
+/// Why the sign-in was refused, in the words of an administrator.
+fn refused(reply: &Reply) -> Fault {
+    let denied: Denied = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let (code, refusal) = refusal::known(&denied.error_description);
+    let name = match code {
+        Some(code) => format!("AADSTS{code}"),
+        None if denied.error.is_empty() => format!("status {}", reply.status),
+        None => excerpt(&denied.error),
+    };
+    let (means, help) = match refusal {
+        Some(refusal) => (refusal.means.to_owned(), refusal.help.to_owned()),
+        None => (
+            "it was refused".to_owned(),
+            "Entra admin center, Sign-in logs (Service principal sign-ins) shows why".to_owned(),
+        ),
+    };
+    Fault::new(Kind::SignIn, SIGN_IN, format!("{means} ({name})"), help)
+}
+
+fn local(message: impl Into<String>, help: impl Into<String>) -> Fault {
+    Fault::new(Kind::Local, SIGN_IN, message, help)
+}
+
+/// A secret from a variable; what is wrong with it is said without it.
+fn variable_secret(variable: &str) -> Result<SecretString, Fault> {
+    match std::env::var(variable) {
+        Ok(text) if !text.trim().is_empty() => Ok(SecretString::from(text.trim().to_owned())),
+        Ok(_) => Err(local(
+            format!("the variable {variable} is empty"),
+            "put the secret into it",
+        )),
+        Err(_) => Err(local(
+            format!("the variable {variable} is not set"),
+            "put the secret into it; in CI, from the store of secrets",
+        )),
+    }
+}
+
+/// The largest file of a credential, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+
+fn read_small(path: &Path, shown: &str) -> Result<Vec<u8>, Fault> {
+    let failed = |why: String| {
+        local(
+            format!("{} cannot be read: {why}", excerpt(shown)),
+            "name the file in connguard.yaml; relative names begin at its folder",
+        )
+    };
+    let length = std::fs::metadata(path)
+        .map_err(|error| failed(error.to_string()))?
+        .len();
+    if length > LARGEST_FILE {
+        return Err(failed("it is too large for a credential".to_owned()));
+    }
+    std::fs::read(path).map_err(|error| failed(error.to_string()))
+}

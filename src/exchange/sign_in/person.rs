@@ -1,0 +1,148 @@
+//! People: with a code in a browser, or by the Azure CLI.
+
+use super::{Denied, Seeker, Token, local, new_token, refused, token_of};
+use crate::exchange::claims::Claims;
+use crate::exchange::credential::EXCHANGE_MODULE;
+use crate::exchange::http::Worth;
+use crate::exchange::{Fault, Kind};
+use crate::finding::excerpt;
+use serde::Deserialize;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// What begins a sign-in in a browser.
+#[derive(Deserialize)]
+struct DeviceCode {
+    device_code: String,
+    user_code: String,
+    verification_uri: String,
+    #[serde(default = "five")]
+    interval: u64,
+}
+
+const fn five() -> u64 {
+    5
+}
+
+impl Seeker<'_> {
+    pub(super) fn device_code(&self) -> Result<Token, Fault> {
+        let client = self.identity.client_id.as_deref().unwrap_or(EXCHANGE_MODULE);
+        let scope = self.scope();
+        let url = self.login_url("oauth2/v2.0/devicecode")?;
+        let form = [("client_id", client), ("scope", scope.as_str())];
+        let call = self.form(&url, &form);
+        let code = self.sign_in.http.read(&call, self.budget, |reply| {
+            if reply.status != 200 {
+                return Worth::Never(refused(&reply));
+            }
+            match serde_json::from_slice::<DeviceCode>(&reply.body) {
+                Ok(code) => Worth::Good(code),
+                Err(_) => Worth::Again(malformed("the answer holds no code")),
+            }
+        })?;
+        // Where a person is sent must be Microsoft's own page, whatever answered.
+        let place = excerpt(&code.verification_uri);
+        (self.sign_in.tell)(&format!(
+            "to sign in to {}, open {place} and enter the code {}",
+            self.tenant_id,
+            excerpt(&code.user_code)
+        ));
+        self.poll(client, &code)
+    }
+
+    fn poll(&self, client: &str, code: &DeviceCode) -> Result<Token, Fault> {
+        let mut interval = Duration::from_secs(code.interval.clamp(1, 60));
+        let url = self.token_url()?;
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("client_id", client),
+            ("device_code", code.device_code.as_str()),
+        ];
+        loop {
+            self.budget
+                .wait(interval, super::SIGN_IN, "nobody entered the code")?;
+            let call = self.form(&url, &form);
+            let answer = self.sign_in.http.read(&call, self.budget, |reply| {
+                if reply.status == 200 {
+                    return match token_of(&reply) {
+                        Ok(token) => Worth::Good(Ok(token)),
+                        Err(fault) => Worth::Never(fault),
+                    };
+                }
+                let denied: Denied = serde_json::from_slice(&reply.body).unwrap_or_default();
+                match denied.error.as_str() {
+                    "authorization_pending" => Worth::Good(Err(Duration::ZERO)),
+                    "slow_down" => Worth::Good(Err(Duration::from_secs(5))),
+                    "expired_token" | "code_expired" => Worth::Never(Fault::new(
+                        Kind::SignIn,
+                        super::SIGN_IN,
+                        "the code has expired",
+                        "run it again and enter the code within 15 minutes",
+                    )),
+                    "access_denied" | "authorization_declined" => Worth::Never(Fault::new(
+                        Kind::SignIn,
+                        super::SIGN_IN,
+                        "the sign-in was declined in the browser",
+                        "run it again, if that was a mistake",
+                    )),
+                    _ => Worth::Never(refused(&reply)),
+                }
+            })?;
+            match answer {
+                Ok(token) => return Ok(token),
+                Err(more) => interval += more,
+            }
+        }
+    }
+
+    /// Whoever is signed in with `az login`.
+    pub(super) fn azure_cli(&self) -> Result<Token, Fault> {
+        const HELP: &str = "install the Azure CLI and sign in: az login --allow-no-subscriptions --tenant TENANT_ID";
+        let mut command = Command::new("az");
+        command
+            .args(["account", "get-access-token", "--output", "json"])
+            .args(["--resource", &self.resource])
+            .args(["--tenant", self.tenant_id])
+            .stdin(Stdio::null());
+        // It needs none of our secrets.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CONNGUARD_") {
+                command.env_remove(name);
+            }
+        }
+        let output = command
+            .output()
+            .map_err(|error| local(format!("the Azure CLI cannot be run: {error}"), HELP))?;
+        if !output.status.success() {
+            // What it says may hold what it was given; only a known code of it is shown.
+            let said = String::from_utf8_lossy(&output.stderr);
+            let (code, refusal) = crate::exchange::refusal::known(&said);
+            let means = refusal.map_or("it gave no token", |refusal| refusal.means);
+            let code = code.map_or_else(String::new, |code| format!(" (AADSTS{code})"));
+            return Err(Fault::new(
+                Kind::SignIn,
+                "the Azure CLI",
+                format!("{means}{code}"),
+                refusal.map_or(HELP, |refusal| refusal.help),
+            ));
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Given {
+            access_token: String,
+        }
+        let given: Given = serde_json::from_slice(&output.stdout)
+            .map_err(|_| malformed("the Azure CLI answered without a token"))?;
+        let left = Claims::of(&given.access_token).and_then(|claims| claims.left(jiff::Timestamp::now()));
+        Ok(new_token(given.access_token, left.unwrap_or(300), None))
+    }
+}
+
+fn malformed(message: &str) -> Fault {
+    Fault::new(
+        Kind::Malformed,
+        super::SIGN_IN,
+        message,
+        "find out what answers in the place of the sign-in service",
+    )
+}

@@ -1,0 +1,158 @@
+//! The live service as a source: what the export script would have written, made from what cmdlets returned.
+//!
+//! There is one reader of connectors. What the service answers is put into the
+//! form of an export and read by it, so that a part which is missing, doubtful
+//! or empty means the same wherever it comes from.
+
+use super::export::{self, EXPORT_VERSION, Export};
+use crate::document::Problems;
+use crate::exchange::answer::Answer;
+use crate::exchange::service::Cmdlet;
+use crate::exchange::{Fault, Service};
+use crate::snapshot::{Organization, Part, SourceKind};
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use std::fmt::Write as _;
+
+/// The cmdlet that returns a part.
+const fn cmdlet(part: Part) -> &'static str {
+    match part {
+        Part::InboundConnectors => "Get-InboundConnector",
+        Part::AcceptedDomains => "Get-AcceptedDomain",
+        Part::BlockedConnectors => "Get-BlockedConnector",
+    }
+}
+
+/// How a part is asked for. Only some cmdlets know `ResultSize`.
+fn question(part: Part) -> Cmdlet<'static> {
+    match part {
+        Part::BlockedConnectors => Cmdlet::plain(cmdlet(part)),
+        Part::InboundConnectors | Part::AcceptedDomains => Cmdlet::all(cmdlet(part)),
+    }
+}
+
+/// What was read of an organization, and what that rests on.
+pub struct Reading {
+    /// The snapshot, as far as it could be read.
+    pub export: Export,
+    /// What went wrong with a part, if anything did.
+    pub faults: Vec<(Part, Fault)>,
+    /// The text that was read, in the form of an export.
+    pub text: String,
+}
+
+/// Reads an organization. `origin` is what reports call the source, `now` the time of the run.
+///
+/// # Errors
+///
+/// The fault of signing in, without which nothing can be read; mistakes in what was answered.
+pub fn read(
+    service: &Service<'_>,
+    origin: &str,
+    tenant_id: &str,
+    now: Timestamp,
+) -> Result<Result<Reading, Problems>, Fault> {
+    service.token()?;
+    let mut faults = Vec::new();
+    let mut parts: Vec<(Part, Result<Answer, Fault>)> = Vec::new();
+    for part in Part::ALL {
+        let answer = answer(service, part);
+        if let Err(fault) = &answer {
+            faults.push((part, fault.clone()));
+        }
+        parts.push((part, answer));
+    }
+    let text = as_export(tenant_id, now, &parts);
+    let reading = export::read(origin, text.as_bytes()).map(|mut export| {
+        export.snapshot.source = SourceKind::Exchange;
+        Reading {
+            export,
+            faults,
+            text,
+        }
+    });
+    Ok(reading)
+}
+
+/// A part. That there is no connector at all is believed only when it is said twice.
+fn answer(service: &Service<'_>, part: Part) -> Result<Answer, Fault> {
+    let mut answer = service.list(&question(part))?;
+    if part == Part::InboundConnectors && answer.rows.is_empty() && answer.doubts.is_empty() {
+        let second = service.list(&question(part))?;
+        answer.requests.extend(second.requests.iter().cloned());
+        if !second.rows.is_empty() {
+            answer.doubts.push(
+                "the service returned no connector, and when it was asked again it did".to_owned(),
+            );
+            answer.rows = second.rows;
+        }
+    }
+    Ok(answer)
+}
+
+fn as_export(tenant_id: &str, now: Timestamp, parts: &[(Part, Result<Answer, Fault>)]) -> String {
+    let mut complete = serde_json::Map::new();
+    for (part, answer) in parts {
+        let state = match answer {
+            Ok(answer) if answer.doubts.is_empty() => Json::Bool(true),
+            Ok(answer) => Json::String(format!(
+                "{}: {}{}",
+                cmdlet(*part),
+                answer.doubts.join("; "),
+                crate::exchange::fault::named(&answer.requests)
+            )),
+            Err(fault) => Json::String(fault.to_string()),
+        };
+        complete.insert(part.name().to_owned(), state);
+    }
+    let organization = Organization {
+        tenant_id: Some(tenant_id.to_owned()),
+        domain: initial_domain(parts),
+    };
+    let members = [
+        ("connguard", json!(EXPORT_VERSION)),
+        ("taken_at", json!(now.to_string())),
+        (
+            "organization",
+            json!({ "tenant_id": organization.tenant_id, "domain": organization.domain }),
+        ),
+        ("complete", Json::Object(complete)),
+    ];
+    let mut text = "{".to_owned();
+    for (index, (name, value)) in members.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let _ = write!(text, "{comma}\n\"{name}\":{value}");
+    }
+    // Rows are kept as they came, one a line, so that a line names a row.
+    for (part, answer) in parts {
+        let rows = answer.as_ref().map(|answer| answer.rows.as_slice()).unwrap_or_default();
+        let _ = write!(text, ",\n\"{}\":[", part.name());
+        for (index, row) in rows.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let _ = write!(text, "{comma}\n{}", row.replace(['\r', '\n'], " "));
+        }
+        text.push(']');
+    }
+    text.push('}');
+    text
+}
+
+/// The organization's initial domain, by its accepted domains, else by the first connector.
+fn initial_domain(parts: &[(Part, Result<Answer, Fault>)]) -> Option<String> {
+    let rows = |part: Part| {
+        let answer = parts.iter().find(|(own, _)| *own == part);
+        let rows = answer.and_then(|(_, answer)| answer.as_ref().ok());
+        rows.into_iter().flat_map(|answer| &answer.rows)
+    };
+    let object = |row: &String| serde_json::from_str::<Json>(row).ok();
+    let text = |row: &Json, name: &str| row.get(name)?.as_str().map(str::to_owned);
+    let initial = rows(Part::AcceptedDomains)
+        .filter_map(object)
+        .find(|row| row.get("InitialDomain").and_then(Json::as_bool) == Some(true))
+        .and_then(|row| text(&row, "DomainName"));
+    initial.or_else(|| {
+        rows(Part::InboundConnectors)
+            .filter_map(object)
+            .find_map(|row| text(&row, "OrganizationalUnitRoot"))
+    })
+}
