@@ -150,6 +150,7 @@ fn append(
             read: Read::Only(BTreeSet::new()),
             verdicts: BTreeMap::new(),
             clock_given: false,
+            act: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
     };

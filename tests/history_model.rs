@@ -107,6 +107,7 @@ fn record(states: &[State]) -> (TempDir, History, Vec<Oid>) {
                 read: Read::Only(BTreeSet::new()),
                 verdicts: BTreeMap::new(),
                 clock_given: false,
+                act: None,
                 version: "0".to_owned(),
             },
         };

@@ -103,13 +103,19 @@ impl Fetched {
     }
 }
 
-fn read_tenant(common: &Common, arguments: &FetchArgs, console: &Console) -> Result<Fetched, Failure> {
+fn read_tenant(
+    common: &Common,
+    arguments: &FetchArgs,
+    console: &Console,
+) -> Result<Fetched, Failure> {
     let (path, config) = configuration(common)?;
     let (name, tenant) = one_tenant(&config, arguments.tenant.as_deref())?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let exchange = match &tenant.source {
         TenantSource::Exchange(exchange) => exchange,
-        TenantSource::Export(_) if arguments.from.is_some() => return Err(live::not_configured(name)),
+        TenantSource::Export(_) if arguments.from.is_some() => {
+            return Err(live::not_configured(name));
+        }
         TenantSource::Export(path) => {
             return Ok(Fetched::file(read_configured(folder, path)?.whole()?));
         }

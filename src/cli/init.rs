@@ -3,11 +3,11 @@
 //! It puts together what `trust init` and `baseline propose` do, and writes the
 //! pipelines. Nothing that is there is overwritten.
 
-use super::live::LiveArgs;
 use super::baseline::propose::{Asked, SourceArgs, Work};
 use super::baseline::sign;
 use super::config;
 use super::console::Console;
+use super::live::LiveArgs;
 use super::repository::Repository;
 use super::sign::SignArgs;
 use super::trust::{init as trust, parse_person};

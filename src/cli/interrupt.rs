@@ -31,7 +31,10 @@ fn code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(130)
 }
 
-#[expect(clippy::exit, reason = "nothing is in hand: what was read is not recorded, and nothing is half written")]
+#[expect(
+    clippy::exit,
+    reason = "nothing is in hand: what was read is not recorded, and nothing is half written"
+)]
 fn end(signal: i32) {
     std::process::exit(code(signal).into());
 }

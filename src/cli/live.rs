@@ -1,7 +1,7 @@
 //! Reading tenants from the live service during a run.
 
-use super::config::{Exchange, Tenant};
 use super::Failure;
+use super::config::{Exchange, Tenant};
 use super::console::Console;
 use crate::assessment;
 use crate::document::Problems;
@@ -29,6 +29,19 @@ pub(super) struct LiveArgs {
     /// Let addresses of this machine itself be used in the place of real ones
     #[arg(long)]
     pub rehearsal: bool,
+    /// As whom it signs in: only what writes does so as another identity than what reads.
+    #[arg(skip)]
+    pub role: Role,
+}
+
+/// As whom a run signs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Role {
+    /// As the identity that reads.
+    #[default]
+    Reader,
+    /// As the identity that may write; it reads, too, and keeps its token for the run.
+    Writer,
 }
 
 impl Default for LiveArgs {
@@ -39,6 +52,7 @@ impl Default for LiveArgs {
             timeout: patience.request,
             budget: patience.tenant,
             rehearsal: false,
+            role: Role::Reader,
         }
     }
 }
@@ -50,7 +64,7 @@ fn parse_jobs(text: &str) -> Result<usize, String> {
     }
 }
 
-fn parse_wait(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
     crate::document::time::parse_duration(text)
         .and_then(|wait| Duration::try_from(wait).ok())
         .ok_or_else(|| "write a duration such as 30s, 2m or 500ms".to_owned())
@@ -95,30 +109,59 @@ impl Live {
             };
             let console = self.console.clone();
             let tell = Box::new(move |text: &str| console.say(text));
-            Ok(SignIn::new(Http::new(patience)?, &self.folder, tell))
+            let mut sign_in = SignIn::new(Http::new(patience)?, &self.folder, tell);
+            // A fleet's tokens are not kept: each is needed once.
+            sign_in.keeps = self.arguments.role == Role::Writer;
+            Ok(sign_in)
         });
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// Does something with the admin API of a tenant, as one of its identities.
+    /// As whom this run signs in.
+    pub fn identity<'e>(&self, exchange: &'e Exchange) -> Result<&'e Identity, Fault> {
+        match self.arguments.role {
+            Role::Reader => Ok(&exchange.identity),
+            Role::Writer => exchange.apply.as_ref().ok_or_else(|| {
+                Fault::new(
+                    crate::exchange::Kind::Local,
+                    "connguard.yaml",
+                    "no apply_credential says which identity may write",
+                    "add apply_client_id and apply_credential to the tenant's source: an identity of its own, enabled when it is needed",
+                )
+            }),
+        }
+    }
+
+    /// Does something with the admin API of a tenant.
     pub fn with<T>(
         &self,
         tenant: &Tenant,
-        (exchange, identity): (&Exchange, &Identity),
+        exchange: &Exchange,
         work: impl FnOnce(&mut Service<'_>, &Endpoints) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let local = |message: String, help: &str| {
-            Fault::new(crate::exchange::Kind::Local, "connguard.yaml", message, help)
+            Fault::new(
+                crate::exchange::Kind::Local,
+                "connguard.yaml",
+                message,
+                help,
+            )
         };
         let endpoints = exchange
             .endpoints(self.arguments.rehearsal)
-            .map_err(|why| local(why, "find out who wrote that there, or rehearse with --rehearsal"))?;
+            .map_err(|why| {
+                local(
+                    why,
+                    "find out who wrote that there, or rehearse with --rehearsal",
+                )
+            })?;
         let tenant_id = tenant.organization.tenant_id.as_ref().ok_or_else(|| {
             local(
                 "the organization has no tenant_id".to_owned(),
                 "add it: organization: { tenant_id: …, domain: … }",
             )
         })?;
+        let identity = self.identity(exchange)?;
         let sign_in = self.sign_in()?;
         let mut service = Service::new(sign_in, &endpoints, tenant_id, identity);
         work(&mut service, &endpoints)
@@ -135,8 +178,8 @@ impl Live {
         let origin = origin(name);
         let failed = |fault: Fault| vec![failure(&origin, tenant, &fault)];
         let reading = self
-            .with(tenant, (exchange, &exchange.identity), |service, _| {
-                self.read_by(service, &origin, tenant, now)
+            .with(tenant, exchange, |service, _| {
+                self.read_by(service, &origin, tenant, (&Part::ALL, now))
             })
             .map_err(failed)?;
         reading.map_err(|problems| {
@@ -144,7 +187,8 @@ impl Live {
             let failure = |problem: &crate::document::Problem| assessment::Failure {
                 source: origin.clone(),
                 message: problem.message.clone(),
-                help: "read it again; if it stays, look at the answer with connguard fetch".to_owned(),
+                help: "read it again; if it stays, look at the answer with connguard fetch"
+                    .to_owned(),
             };
             problems.iter().map(failure).collect()
         })
@@ -158,7 +202,9 @@ impl Live {
         exchange: &Exchange,
         now: Timestamp,
     ) -> Result<Snapshot, Failure> {
-        let read = self.read(name, tenant, exchange, now).map_err(|all| lost(&all))?;
+        let read = self
+            .read(name, tenant, exchange, now)
+            .map_err(|all| lost(&all))?;
         if !read.failures.is_empty() {
             return Err(lost(&read.failures));
         }
@@ -171,12 +217,12 @@ impl Live {
         service: &Service<'_>,
         origin: &str,
         tenant: &Tenant,
-        now: Timestamp,
+        (parts, now): (&[Part], Timestamp),
     ) -> Result<Result<Read, Problems>, Fault> {
         let id = tenant.organization.tenant_id.as_deref().unwrap_or_default();
         // What is finer than a second tells nobody anything.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let reading = exchange::read(service, origin, id, now)?;
+        let reading = exchange::read(service, origin, id, (parts, now))?;
         Ok(reading.map(|reading| {
             let lost = reading
                 .faults
@@ -213,7 +259,10 @@ pub(super) fn failure(origin: &str, tenant: &Tenant, fault: &Fault) -> assessmen
 /// The first of the failures of a tenant, as what ends a command.
 pub(super) fn lost(failures: &[assessment::Failure]) -> Failure {
     match failures.first() {
-        Some(first) => Failure::run(format!("{}: {}", first.source, first.message), first.help.clone()),
+        Some(first) => Failure::run(
+            format!("{}: {}", first.source, first.message),
+            first.help.clone(),
+        ),
         None => Failure::run("nothing was read", "try again"),
     }
 }
@@ -221,7 +270,9 @@ pub(super) fn lost(failures: &[assessment::Failure]) -> Failure {
 /// A tenant that has no live service.
 pub(super) fn not_configured(name: &str) -> Failure {
     Failure::run(
-        format!("connguard.yaml says to read {name:?} from an export, and not how to reach its live service"),
+        format!(
+            "connguard.yaml says to read {name:?} from an export, and not how to reach its live service"
+        ),
         "add source: { exchange: … } there, or leave --from live out",
     )
 }

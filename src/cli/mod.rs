@@ -1,5 +1,6 @@
 //! One file per subcommand: arguments → settings → calls; and how errors are shown.
 
+mod apply;
 mod baseline;
 mod check;
 mod config;
@@ -103,6 +104,11 @@ enum Command {
     /// Say how to turn the observed connectors into the approved ones
     #[command(after_help = plan::AFTER_HELP)]
     Plan(plan::PlanArgs),
+    /// Carry a reviewed plan out on the live service, and prove that it converged
+    #[command(after_help = apply::AFTER_HELP)]
+    Apply(apply::ApplyArgs),
+    /// Let a connector send again that Microsoft blocked, once nothing about it drifts
+    Unblock(apply::UnblockArgs),
     /// Judge a change before it is made: a pull request, a connector document or a cmdlet line
     #[command(after_help = gate::AFTER_HELP)]
     Gate(gate::GateArgs),
@@ -236,6 +242,8 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
         Command::Init(arguments) => init::run(arguments, console),
         Command::Check(arguments) => check::run(&cli.common, arguments, console),
         Command::Plan(arguments) => plan::run(&cli.common, arguments, console),
+        Command::Apply(arguments) => apply::run(&cli.common, arguments, console),
+        Command::Unblock(arguments) => apply::unblock(&cli.common, arguments, console),
         Command::Gate(arguments) => gate::run(&cli.common, arguments, console),
         Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),
         Command::Snapshot(arguments) => snapshot::run(&cli.common, arguments, console),

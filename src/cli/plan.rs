@@ -84,7 +84,18 @@ pub(super) fn run(common: &Common, arguments: &PlanArgs, console: &Console) -> O
     for target in &targets {
         let looked = judging.look(target);
         let verdict = judging.judge(target, &looked);
-        match plan(arguments, &judging, target, (&looked, &verdict)) {
+        let purpose = if arguments.contain {
+            Purpose::Contain
+        } else {
+            Purpose::Revert
+        };
+        match plan(
+            &judging,
+            target,
+            (&looked, &verdict),
+            purpose,
+            arguments.changes,
+        ) {
             Ok(plan) => plans.push(plan),
             Err(failure) => {
                 console.failure(&failure);
@@ -118,12 +129,13 @@ fn worst(one: u8, other: u8) -> u8 {
         .unwrap_or(0)
 }
 
-/// The plan of a tenant; where there is no verdict there is none.
-fn plan(
-    arguments: &PlanArgs,
+/// The plan of a tenant; where there is no verdict there is none. `changes` lets one pass that exceeds the limits.
+pub(super) fn plan(
     judging: &Judging<'_>,
     target: &Target<'_>,
     (looked, judged): (&Looked, &Judged),
+    purpose: Purpose,
+    changes: Option<usize>,
 ) -> Result<Plan, Failure> {
     let tenant = &target.name;
     let assessment = &judged.assessment;
@@ -167,11 +179,7 @@ fn plan(
         format!("The root was not compared with a pin: whoever can write to the audit repository could have replaced what was approved. If {} is the root you trust, give it with --root.", trust.digest())
     });
     let plan = make(&Request {
-        purpose: if arguments.contain {
-            Purpose::Contain
-        } else {
-            Purpose::Revert
-        },
+        purpose,
         tenant,
         baseline,
         snapshot: &observed.snapshot,
@@ -195,7 +203,7 @@ fn plan(
         &on_premises(&observed.snapshot, baseline),
     );
     match excess {
-        Some(excess) if arguments.changes != Some(excess.touched) => Err(refused(
+        Some(excess) if changes != Some(excess.touched) => Err(refused(
             format!(
                 "the plan for {tenant} exceeds the limits of the policy: {}",
                 excess.reasons.join("; ")
@@ -254,7 +262,8 @@ fn beside(path: &Path) -> PathBuf {
 /// The largest plan that is read, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-fn read(path: &Path) -> Result<Vec<Plan>, Failure> {
+/// Reads plans from a file.
+pub(super) fn read(path: &Path) -> Result<Vec<Plan>, Failure> {
     let shown = visible(&path.to_string_lossy());
     let failed = |reason: String| {
         Failure::run(

@@ -1,8 +1,8 @@
 //! Which tenants a run is about, and where each is read from.
 
 use super::config::Tenant;
-use super::repository::Repository;
 use super::live::LiveArgs;
+use super::repository::Repository;
 use super::{Failure, fetch, parse_time_argument};
 use crate::snapshot::Organization;
 use crate::tenant::is_tenant_name;

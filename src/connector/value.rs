@@ -184,6 +184,30 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The value as a cmdlet takes it: what is empty is emptied by `null`, a text by the empty text.
+    ///
+    /// That `null` empties a list is documented for PowerShell and inferred for the admin API (reference, section 2.2).
+    pub fn as_sent(&self, property: Property) -> Json {
+        if self.is_empty() && property.kind() != Kind::Text {
+            return Json::Null;
+        }
+        match self.to_json() {
+            // A cost is only understood in the form that the service returns.
+            Json::Array(items) if property.kind() == Kind::Domains => {
+                let item = |item: Json| match item {
+                    Json::String(text) if text.contains(';') => {
+                        Json::String(format!("smtp:{text}"))
+                    }
+                    other => other,
+                };
+                Json::Array(items.into_iter().map(item).collect())
+            }
+            json => json,
+        }
+    }
+}
+
 /// The values of `ConnectorSource` that a cmdlet takes; the service returns more (reference, section 2.1).
 const SETTABLE_SOURCES: [&str; 3] = ["Default", "HybridWizard", "Migrated"];
 

@@ -133,15 +133,17 @@ fn refusal(what: &str, reply: &Reply) -> Fault {
         ),
         300..=399 => fault(
             Kind::Foreign,
-            format!("the service led to another host ({}); the token is not sent there", reply.status),
+            format!(
+                "the service led to another host ({}); the token is not sent there",
+                reply.status
+            ),
             "find out what answers in the place of the service",
         ),
         status => {
             let said = said(&reply.body);
-            let help = said
-                .as_ref()
-                .and_then(|said| help_for(said))
-                .unwrap_or("look at what the service says; with the request id its support finds the request");
+            let help = said.as_ref().and_then(|said| help_for(said)).unwrap_or(
+                "look at what the service says; with the request id its support finds the request",
+            );
             let words = match &said {
                 Some(said) => said.words(),
                 None => "it gave no reason that can be read".to_owned(),
@@ -180,7 +182,12 @@ impl Said {
 fn said(body: &[u8]) -> Option<Said> {
     let json: Json = serde_json::from_slice(body).ok()?;
     let error = json.get("error")?;
-    let text = |value: &Json| value.as_str().map(str::to_owned).filter(|text| !text.is_empty());
+    let text = |value: &Json| {
+        value
+            .as_str()
+            .map(str::to_owned)
+            .filter(|text| !text.is_empty())
+    };
     let inner = error.get("innererror").and_then(Json::as_object);
     let internal = inner.and_then(|inner| {
         inner
@@ -217,10 +224,22 @@ fn said(body: &[u8]) -> Option<Said> {
 
 /// What can be done about an exception, by the end of its type's name.
 const ADVICE: [(&str, &str); 5] = [
-    ("ManagementObjectNotFoundException", "the connector is gone: make a new plan from what is there"),
-    ("ADObjectAlreadyExistsException", "the name is taken: look which connector has it"),
-    ("AmbiguousParameterSetException", "the service does not know a parameter: it may have changed; report it"),
-    ("ParameterTransformationException", "the service does not take the value: its text lists what it takes"),
+    (
+        "ManagementObjectNotFoundException",
+        "the connector is gone: make a new plan from what is there",
+    ),
+    (
+        "ADObjectAlreadyExistsException",
+        "the name is taken: look which connector has it",
+    ),
+    (
+        "AmbiguousParameterSetException",
+        "the service does not know a parameter: it may have changed; report it",
+    ),
+    (
+        "ParameterTransformationException",
+        "the service does not take the value: its text lists what it takes",
+    ),
     (
         "OrganizationInboundConnectorProhibitedException",
         "Microsoft does not let this organization create or enable OnPremises connectors: contact its support; it took effect for new and low-reputation tenants in 2023",

@@ -14,12 +14,36 @@ pub const MANAGE_AS_APP: &str = "Exchange.ManageAsApp";
 ///
 /// Source: Entra built-in roles; the reference's section 3.6.
 pub const DIRECTORY_ROLES: [(&str, &str, bool); 6] = [
-    ("f2ef992c-3afb-46b9-b7cf-a126ee74c451", "Global Reader", false),
-    ("5d6b6bb7-de71-4623-b4af-96380a352509", "Security Reader", false),
-    ("29232cdf-9323-42fd-ade2-1d097af3e4de", "Exchange Administrator", true),
-    ("62e90394-69f5-4237-9190-012177145e10", "Global Administrator", true),
-    ("194ae4cb-b126-40b2-bd5b-6091b380977d", "Security Administrator", false),
-    ("17315797-102d-40b4-93e0-432062caca18", "Compliance Administrator", false),
+    (
+        "f2ef992c-3afb-46b9-b7cf-a126ee74c451",
+        "Global Reader",
+        false,
+    ),
+    (
+        "5d6b6bb7-de71-4623-b4af-96380a352509",
+        "Security Reader",
+        false,
+    ),
+    (
+        "29232cdf-9323-42fd-ade2-1d097af3e4de",
+        "Exchange Administrator",
+        true,
+    ),
+    (
+        "62e90394-69f5-4237-9190-012177145e10",
+        "Global Administrator",
+        true,
+    ),
+    (
+        "194ae4cb-b126-40b2-bd5b-6091b380977d",
+        "Security Administrator",
+        false,
+    ),
+    (
+        "17315797-102d-40b4-93e0-432062caca18",
+        "Compliance Administrator",
+        false,
+    ),
 ];
 
 /// The claims that matter.

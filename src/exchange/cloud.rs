@@ -100,9 +100,8 @@ impl Endpoints {
                 cloud.exchange.join(", ")
             )
         })?;
-        let url = |host: &str| {
-            Url::parse(&format!("https://{host}/")).map_err(|error| error.to_string())
-        };
+        let url =
+            |host: &str| Url::parse(&format!("https://{host}/")).map_err(|error| error.to_string());
         Ok(Self {
             login: url(cloud.login)?,
             exchange: url(host)?,
@@ -170,7 +169,11 @@ mod tests {
 
     #[test]
     fn a_rehearsal_stays_on_this_machine() {
-        for good in ["http://127.0.0.1:8440", "https://127.9.9.9:1", "http://[::1]:8441/"] {
+        for good in [
+            "http://127.0.0.1:8440",
+            "https://127.9.9.9:1",
+            "http://[::1]:8441/",
+        ] {
             assert!(loopback(good).is_ok(), "{good}");
         }
         for bad in [

@@ -71,7 +71,13 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}{}", self.what, self.message, named(&self.requests))
+        write!(
+            f,
+            "{}: {}{}",
+            self.what,
+            self.message,
+            named(&self.requests)
+        )
     }
 }
 

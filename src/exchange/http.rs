@@ -194,7 +194,10 @@ impl Http {
             .get(REQUEST_ID)
             .or_else(|| headers.get("x-ms-request-id"));
         let given = given.and_then(|id| id.to_str().ok());
-        let request = given.filter(|id| is_identifier(id)).unwrap_or(&own_id).to_owned();
+        let request = given
+            .filter(|id| is_identifier(id))
+            .unwrap_or(&own_id)
+            .to_owned();
         let body = match whole(&mut response, end) {
             Ok(body) => body,
             // Of a refusal the reason is wanted, not every byte: some are no gzip although they say so.
@@ -298,7 +301,12 @@ impl Http {
 
 /// The loop above ends by itself; this is for the compiler.
 fn unreachable_fault<T>(call: &Call<'_>) -> Result<T, Fault> {
-    Err(Fault::new(Kind::Network, call.what, "no attempt was made", "try again"))
+    Err(Fault::new(
+        Kind::Network,
+        call.what,
+        "no attempt was made",
+        "try again",
+    ))
 }
 
 /// Whether the service says that it cannot answer just now.
@@ -360,10 +368,10 @@ fn help(kind: Kind, url: &Url) -> String {
             "something between here and {host} answers in its place: a proxy that opens TLS must have its certificate among this machine's"
         ),
         Kind::Malformed => "find out what answers in the place of the service".to_owned(),
-        Kind::Budget => {
-            "try again later, or give a tenant more time with --budget".to_owned()
-        }
-        _ => format!("look at the network, and whether {host} can be reached from here (connguard doctor)"),
+        Kind::Budget => "try again later, or give a tenant more time with --budget".to_owned(),
+        _ => format!(
+            "look at the network, and whether {host} can be reached from here (connguard doctor)"
+        ),
     }
 }
 
@@ -394,10 +402,18 @@ pub fn identifier() -> String {
     let mut bytes = [0_u8; 16];
     // Ids help to find a request again; without randomness they still say when there was one.
     let _ = SystemRandom::new().fill(&mut bytes);
-    let number = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let number =
+        u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{number:032x}");
     let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default().to_owned();
-    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+    [
+        part(0..8),
+        part(8..12),
+        part(12..16),
+        part(16..20),
+        part(20..32),
+    ]
+    .join("-")
 }
 
 /// An id from an answer is shown: nothing but what ids consist of.
@@ -438,7 +454,11 @@ struct Place<'h> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut busy = self.hosts.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut busy = self
+            .hosts
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = busy.get_mut(&self.host) {
             *count = count.saturating_sub(1);
         }
@@ -455,7 +475,10 @@ mod tests {
         let id = identifier();
         assert!(crate::connector::parse_guid(&id).is_some(), "{id}");
         assert_eq!(id.chars().nth(14), Some('4'), "{id}");
-        assert!(id.chars().nth(19).is_some_and(|c| "89ab".contains(c)), "{id}");
+        assert!(
+            id.chars().nth(19).is_some_and(|c| "89ab".contains(c)),
+            "{id}"
+        );
         assert_ne!(id, identifier());
     }
 

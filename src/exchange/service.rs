@@ -92,21 +92,25 @@ impl<'s> Service<'s> {
     /// The fault of signing in.
     pub fn token(&self) -> Result<Arc<Token>, Fault> {
         let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(token) = token.as_ref().filter(|token| token.is_fresh(Timestamp::now())) {
+        if let Some(token) = token
+            .as_ref()
+            .filter(|token| token.is_fresh(Timestamp::now()))
+        {
             return Ok(Arc::clone(token));
         }
-        let new = Arc::new(self.sign_in.token(
+        let new = self.sign_in.token(
             self.identity,
             (self.endpoints, self.tenant_id),
             &self.endpoints.exchange,
             &self.budget,
-        )?);
+        )?;
         *token = Some(Arc::clone(&new));
         Ok(new)
     }
 
     /// Forgets a token that the service does not accept.
     fn forget(&self, refused: &Arc<Token>) {
+        self.sign_in.forget(refused);
         let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
         if token.as_ref().is_some_and(|own| Arc::ptr_eq(own, refused)) {
             *token = None;
@@ -129,7 +133,9 @@ impl<'s> Service<'s> {
                 Ok(page) => page,
                 Err(fault) if answer.requests.is_empty() => return Err(fault),
                 Err(fault) => {
-                    answer.doubts.push(format!("a further page could not be read: {fault}"));
+                    answer
+                        .doubts
+                        .push(format!("a further page could not be read: {fault}"));
                     return Ok(answer);
                 }
             };
@@ -141,12 +147,17 @@ impl<'s> Service<'s> {
             };
             match first.join(&next) {
                 Ok(next) if next.origin() != first.origin() => {
-                    answer.doubts.push("the next page lies on another host, and the token is not sent there".to_owned());
+                    answer.doubts.push(
+                        "the next page lies on another host, and the token is not sent there"
+                            .to_owned(),
+                    );
                     return Ok(answer);
                 }
                 Ok(next) if seen.len() < MOST_PAGES && seen.insert(next.clone()) => url = next,
                 _ => {
-                    answer.doubts.push("the pages of the answer have no end".to_owned());
+                    answer
+                        .doubts
+                        .push("the pages of the answer have no end".to_owned());
                     return Ok(answer);
                 }
             }
@@ -213,7 +224,10 @@ impl<'s> Service<'s> {
     /// The fault where the service does not say.
     pub fn cmdlets(&self) -> Result<BTreeSet<String>, Fault> {
         const WHAT: &str = "the list of cmdlets";
-        let path = format!("AdminApi/v1.0/{}/EXOModuleFile?Version=3.9.0", self.tenant_id);
+        let path = format!(
+            "AdminApi/v1.0/{}/EXOModuleFile?Version=3.9.0",
+            self.tenant_id
+        );
         let url = self.join(&self.host()?, &path)?;
         let token = self.token()?;
         let mut headers = self.headers(&token)?;
@@ -233,8 +247,15 @@ impl<'s> Service<'s> {
         let mut names = BTreeSet::new();
         for row in &page.rows {
             let row: Json = serde_json::from_str(row).unwrap_or_default();
-            let list = row.get("exportedCmdlets").and_then(Json::as_str).unwrap_or_default();
-            names.extend(list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()));
+            let list = row
+                .get("exportedCmdlets")
+                .and_then(Json::as_str)
+                .unwrap_or_default();
+            names.extend(
+                list.split(',')
+                    .map(|name| name.trim().to_owned())
+                    .filter(|name| !name.is_empty()),
+            );
         }
         if names.is_empty() {
             return Err(Fault::new(
@@ -254,21 +275,41 @@ impl<'s> Service<'s> {
             return Ok(host.clone());
         }
         let headers = self.headers(&*self.token()?)?;
-        let host = discover(&self.sign_in.http, self.endpoints, self.tenant_id, &headers, &self.budget);
+        let host = discover(
+            &self.sign_in.http,
+            self.endpoints,
+            self.tenant_id,
+            &headers,
+            &self.budget,
+        );
         Ok(self.host.get_or_init(|| host).clone())
     }
 
     fn url(&self, host: Url) -> Result<Url, Fault> {
-        self.join(&host, &format!("adminapi/beta/{}/InvokeCommand", self.tenant_id))
+        self.join(
+            &host,
+            &format!("adminapi/beta/{}/InvokeCommand", self.tenant_id),
+        )
     }
 
     fn join(&self, host: &Url, path: &str) -> Result<Url, Fault> {
         host.join(path).map_err(|error| {
-            Fault::new(Kind::Local, "address", error.to_string(), "check tenant_id in connguard.yaml")
+            Fault::new(
+                Kind::Local,
+                "address",
+                error.to_string(),
+                "check tenant_id in connguard.yaml",
+            )
         })
     }
 
-    fn call<'a>(&self, what: &'a str, url: &'a Url, body: &'a str, token: &Token) -> Result<Call<'a>, Fault> {
+    fn call<'a>(
+        &self,
+        what: &'a str,
+        url: &'a Url,
+        body: &'a str,
+        token: &Token,
+    ) -> Result<Call<'a>, Fault> {
         let mut headers = self.headers(token)?;
         headers.push(("accept", HeaderValue::from_static("application/json")));
         headers.push(("prefer", HeaderValue::from_static("odata.maxpagesize=1000")));
@@ -286,7 +327,12 @@ impl<'s> Service<'s> {
     fn headers(&self, token: &Token) -> Result<Vec<(&'static str, HeaderValue)>, Fault> {
         let header = |text: &str| {
             HeaderValue::from_str(text).map_err(|_| {
-                Fault::new(Kind::Malformed, "sign-in", "the token holds what no header can", "sign in again")
+                Fault::new(
+                    Kind::Malformed,
+                    "sign-in",
+                    "the token holds what no header can",
+                    "sign in again",
+                )
             })
         };
         let mut bearer = header(&format!("Bearer {}", token.expose()))?;
@@ -295,6 +341,9 @@ impl<'s> Service<'s> {
             Some(upn) => format!("UPN:{upn}"),
             None => format!("APP:{ANCHOR}@{}", self.tenant_id),
         };
-        Ok(vec![("authorization", bearer), ("x-anchormailbox", header(&anchor)?)])
+        Ok(vec![
+            ("authorization", bearer),
+            ("x-anchormailbox", header(&anchor)?),
+        ])
     }
 }

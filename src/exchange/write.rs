@@ -82,5 +82,10 @@ pub(super) fn send(service: &Service<'_>, what: &str, body: &str, url: &Url) -> 
             return Written::Refused(fault.after(&requests));
         }
     }
-    Written::Refused(Fault::new(Kind::Network, what, "no attempt was made", "try again"))
+    Written::Refused(Fault::new(
+        Kind::Network,
+        what,
+        "no attempt was made",
+        "try again",
+    ))
 }

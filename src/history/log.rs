@@ -124,9 +124,15 @@ impl History {
             })
             .map(|entry| entry.and_then(|entry| self.changes(entry, filter)))
             .filter(|changes| {
-                changes
-                    .as_ref()
-                    .map_or(true, |changes| filter.heartbeats || !changes.is_empty())
+                let shown = |changes: &Changes| {
+                    // How what connguard did itself ended is worth a line; its steps are with the heartbeats.
+                    let act = changes.entry.run.act.as_ref().filter(|act| act.state.is_an_end());
+                    filter.heartbeats
+                        || !changes.is_empty()
+                        || filter.wants_all()
+                            && act.is_some_and(|act| filter.wants_tenant(&act.tenant))
+                };
+                changes.as_ref().map_or(true, shown)
             })
     }
 

@@ -15,6 +15,7 @@
 //!
 //! Nothing here is printed, no clock is read and no command is run.
 
+pub mod act;
 pub mod append;
 pub mod blame;
 pub mod change;

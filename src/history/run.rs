@@ -3,6 +3,7 @@
 //! People read the text; programs read the trailers in its last paragraph.
 //! Names that a tenant chose stand in the text only, escaped and indented.
 
+use super::act::Act;
 use crate::document::time::parse_time;
 use crate::snapshot::SourceKind;
 use crate::tenant::is_tenant_name;
@@ -29,6 +30,8 @@ pub struct Run {
     pub verdicts: BTreeMap<Verdict, usize>,
     /// Whether the time was given by hand.
     pub clock_given: bool,
+    /// What connguard itself did to an organization, where that is what the commit is about.
+    pub act: Option<Act>,
     /// The program's version.
     pub version: String,
 }
@@ -135,6 +138,9 @@ impl Run {
         if self.clock_given {
             let _ = writeln!(message, "Clock: given");
         }
+        if let Some(act) = &self.act {
+            message.push_str(&act.trailers());
+        }
         let _ = writeln!(message, "Connguard-Version: {}", self.version);
         message
     }
@@ -149,11 +155,15 @@ impl Run {
             read: Read::Only(BTreeSet::new()),
             verdicts: BTreeMap::new(),
             clock_given: false,
+            act: None,
             version: String::new(),
         };
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         for line in paragraph.lines() {
-            let Some((key, value)) = line.split_once(": ") else {
+            let Some((key, value)) = line
+                .split_once(": ")
+                .or(line.strip_suffix(':').map(|key| (key, "")))
+            else {
                 return Err(format!("{line:?} is no trailer"));
             };
             if !seen.insert(key) && key != "Exported-At" {
@@ -200,6 +210,9 @@ impl Run {
             }
             "Clock" => self.clock_given = true,
             "Connguard-Version" => value.clone_into(&mut self.version),
+            "Act" | "Act-Tenant" | "Act-State" | "Act-By" | "Act-Requests" => {
+                Act::take(&mut self.act, key, value)?;
+            }
             // A later version may say more.
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! What a step does to connectors, as values: the model that plans are tested by.
+//! What a step does to connectors, as values: the model that plans are tested by and that progress is measured by.
 
 use super::{Action, Plan, Step};
 use crate::connector::Connector;
@@ -14,7 +14,7 @@ pub fn apply(plan: &Plan, connectors: &mut Vec<Connector>) {
     }
 }
 
-fn carry_out(step: &Step, connectors: &mut Vec<Connector>) {
+pub(super) fn carry_out(step: &Step, connectors: &mut Vec<Connector>) {
     let Some(subject) = &step.connector else {
         return;
     };

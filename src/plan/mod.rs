@@ -14,12 +14,14 @@ mod inverse;
 mod limits;
 mod make;
 mod partners;
+mod progress;
 pub mod wire;
 
 pub use effect::{apply, differs};
 pub use inverse::inverse;
 pub use limits::{Excess, exceeded};
 pub use make::{Request, make, on_premises};
+pub use progress::{Standing, progress};
 
 use crate::connector::Guid;
 use crate::connector::property::Property;

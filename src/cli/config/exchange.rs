@@ -46,7 +46,11 @@ impl Exchange {
 
 impl std::fmt::Display for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the live service ({}) as {}", self.cloud.name, self.identity)?;
+        write!(
+            f,
+            "the live service ({}) as {}",
+            self.cloud.name, self.identity
+        )?;
         match &self.overridden {
             Some((_, exchange)) => write!(f, " at {exchange}"),
             None => Ok(()),
@@ -70,7 +74,9 @@ pub(super) fn read(reader: &Reader<'_>, node: &Node) -> Option<Exchange> {
         Some(node) => cloud(reader, node),
     };
     let host = fields.optional("host");
-    let endpoints = fields.optional("endpoints").map(|node| addresses(reader, node));
+    let endpoints = fields
+        .optional("endpoints")
+        .map(|node| addresses(reader, node));
     fields.finish();
     if let (Some(node), None) = (apply_client, &apply) {
         reader.wrong(

@@ -186,6 +186,13 @@ impl Reading {
             "clock_given": entry.run.clock_given,
             "version": entry.run.version,
             "signed_by": signer,
+            "act": entry.run.act.as_ref().map(|act| json!({
+                "deed": act.deed.to_string(),
+                "tenant": act.tenant,
+                "state": act.state.to_string(),
+                "by": act.by,
+                "requests": act.requests,
+            })),
         })
     }
 
@@ -197,8 +204,12 @@ impl Reading {
         } else {
             ""
         };
+        let act = match &entry.run.act {
+            Some(act) => format!("; {}, by {}", act.words(), visible(&act.by)),
+            None => String::new(),
+        };
         format!(
-            "{}  {}  {}{given}; read {}",
+            "{}  {}  {}{given}; read {}{act}",
             short(entry.id),
             entry.run.taken_at,
             visible(&signed),

@@ -29,7 +29,7 @@ use earlier::Earlier;
 use jiff::Timestamp;
 use obstacles::{Obstacles, clock_set_back, failures_of, obstacles};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is judged, and by what.
 pub(in crate::cli) struct Judging<'r> {
@@ -45,7 +45,7 @@ pub(in crate::cli) struct Judging<'r> {
     revision: Option<Result<Entry, String>>,
     /// Every baseline that was verified.
     opened: Mutex<Vec<(Key, u64, Digest)>>,
-    live: Live,
+    pub live: Arc<Live>,
 }
 
 /// What there is of a tenant.
@@ -102,11 +102,11 @@ impl<'r> Judging<'r> {
             now: trust.now(),
             revision: None,
             opened: Mutex::default(),
-            live: Live::new(
+            live: Arc::new(Live::new(
                 &selection.live,
                 repository.map_or(Path::new(""), |repository| &repository.folder),
                 console,
-            ),
+            )),
         };
         judging.past()?;
         if let Some(problems) = &judging.obstacles.problems {
@@ -427,7 +427,9 @@ impl<'r> Judging<'r> {
         let is_live = |target: &Target<'_>| {
             self.revision.is_none()
                 && target.file.is_none()
-                && target.configured.is_some_and(|tenant| tenant.exchange().is_some())
+                && target
+                    .configured
+                    .is_some_and(|tenant| tenant.exchange().is_some())
         };
         if targets.iter().any(is_live) {
             self.selection.live.jobs

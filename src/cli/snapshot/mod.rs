@@ -22,6 +22,7 @@ use crate::cli::targets::{From, Selection, Target, targets};
 use crate::cli::{Common, Failure, Outcome, TrustArgs};
 use crate::digest::Digest;
 use crate::git::Oid;
+use crate::history::act::Act;
 use crate::history::append::{Addition, Appended};
 use crate::history::folder::Folder;
 use crate::history::run::{Read, Run};
@@ -35,7 +36,7 @@ use clap::Args;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often a run begins anew when others record the same tenants meanwhile.
@@ -44,18 +45,18 @@ const ATTEMPTS: u32 = 5;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SnapshotArgs {
     #[command(flatten)]
-    selection: Selection,
+    pub selection: Selection,
     /// Sign the commit with this OpenSSH key [default: the variable CONNGUARD_HISTORY_KEY, a key or its file; else a key in ssh-agent that holds the history role]
     #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    pub key: Option<PathBuf>,
     /// Fetch the history from this remote before, and push to it after; never forced
     #[arg(long, value_name = "REMOTE")]
-    push: Option<String>,
+    pub push: Option<String>,
     /// How to write what was recorded
     #[arg(long, value_enum, default_value_t)]
-    format: Shown,
+    pub format: Shown,
     #[command(flatten)]
-    trust: TrustArgs,
+    pub trust: TrustArgs,
 }
 
 pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &Console) -> Outcome {
@@ -65,38 +66,18 @@ pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &C
         ));
     }
     let repository = Repository::found(common, &arguments.trust, console)?;
-    let past = repository.needed_past()?;
-    if let Some(reason) = past.obstacle(arguments.trust.now()) {
-        return Err(Failure::Refused {
-            message: format!("nothing was recorded: {reason}"),
-            help: "connguard history verify shows all that is wrong".to_owned(),
-        });
-    }
-    root_is_known(&repository, past)?;
-    let trust = repository.trust.as_ref().ok();
-    let key = history_key::find(
-        arguments.key.as_deref(),
-        trust,
-        arguments.trust.now(),
+    let recorder = Recorder::new(arguments, &repository, console)?;
+    let mut alone = None;
+    let judging = Judging::new(
         console,
+        (&arguments.selection, &arguments.trust),
+        Some(&repository),
+        &mut alone,
+        None,
     )?;
-    let recorder = Recorder {
-        arguments,
-        console,
-        repository: &repository,
-        past,
-        key,
-        verified: Mutex::new(past.tip),
-    };
-    if arguments
-        .trust
-        .now
-        .is_some_and(|now| now.duration_since(Timestamp::now()) > CLOCK_SKEW)
-    {
-        console.note("the time given lies ahead of this machine's clock: until then no run without --now is recorded or judged here");
-    }
-    recorder.may_stay_unsigned()?;
-    recorder.record()
+    let targets = targets(Some(&repository), &arguments.selection)?;
+    let recorded = recorder.record(&judging, &targets, None)?;
+    recorder.show(&recorded)
 }
 
 /// Refuses to record where there is a root that cannot be believed: nobody could tell whose commits these are,
@@ -116,7 +97,8 @@ fn root_is_known(repository: &Repository, past: &Past) -> Result<(), Failure> {
     })
 }
 
-struct Recorder<'r> {
+/// Records what runs see, and what they do.
+pub(in crate::cli) struct Recorder<'r> {
     arguments: &'r SnapshotArgs,
     console: &'r Console,
     repository: &'r Repository,
@@ -127,17 +109,57 @@ struct Recorder<'r> {
 }
 
 /// What was recorded.
-struct Recorded {
-    commit: Option<Oid>,
+pub(in crate::cli) struct Recorded {
+    pub commit: Option<Oid>,
     parent: Option<Oid>,
     run: Run,
-    done: Vec<Done>,
+    pub done: Vec<Done>,
     /// Why it is not where others see it, if it was to be.
-    unpushed: Option<String>,
+    pub unpushed: Option<String>,
 }
 
-impl Recorder<'_> {
-    fn history(&self) -> &History {
+impl<'r> Recorder<'r> {
+    /// A recorder for a repository whose history may be added to.
+    pub fn new(
+        arguments: &'r SnapshotArgs,
+        repository: &'r Repository,
+        console: &'r Console,
+    ) -> Result<Self, Failure> {
+        let past = repository.needed_past()?;
+        if let Some(reason) = past.obstacle(arguments.trust.now()) {
+            return Err(Failure::Refused {
+                message: format!("nothing was recorded: {reason}"),
+                help: "connguard history verify shows all that is wrong".to_owned(),
+            });
+        }
+        root_is_known(repository, past)?;
+        let trust = repository.trust.as_ref().ok();
+        let key = history_key::find(
+            arguments.key.as_deref(),
+            trust,
+            arguments.trust.now(),
+            console,
+        )?;
+        let recorder = Self {
+            arguments,
+            console,
+            repository,
+            past,
+            key,
+            verified: Mutex::new(past.tip),
+        };
+        if arguments
+            .trust
+            .now
+            .is_some_and(|now| now.duration_since(Timestamp::now()) > CLOCK_SKEW)
+        {
+            console.note("the time given lies ahead of this machine's clock: until then no run without --now is recorded or judged here");
+        }
+        recorder.may_stay_unsigned()?;
+        Ok(recorder)
+    }
+
+    pub fn history(&self) -> &History {
         &self.past.history
     }
 
@@ -169,16 +191,13 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    fn record(&self) -> Outcome {
-        let mut alone = None;
-        let judging = Judging::new(
-            self.console,
-            (&self.arguments.selection, &self.arguments.trust),
-            Some(self.repository),
-            &mut alone,
-            None,
-        )?;
-        let targets = targets(Some(self.repository), &self.arguments.selection)?;
+    /// Reads tenants and commits what was seen; with an act there is a commit whatever was seen.
+    pub fn record(
+        &self,
+        judging: &Judging<'_>,
+        targets: &[Target<'_>],
+        act: Option<&Act>,
+    ) -> Result<Recorded, Failure> {
         let remote = match &self.arguments.push {
             Some(name) => Some(
                 Remote::new(self.history(), name).map_err(|error| self.remote_failure(&error))?,
@@ -188,13 +207,13 @@ impl Recorder<'_> {
         for attempt in 1..=ATTEMPTS {
             let base = self.base(remote.as_ref())?;
             let reachable = remote.as_ref().filter(|_| base.unreachable.is_none());
-            match self.attempt(&judging, &targets, &base, reachable)? {
+            match self.attempt(judging, targets, &base, reachable, act)? {
                 Some(mut recorded) => {
                     if recorded.unpushed.is_none() {
                         recorded.unpushed = base.unreachable;
                     }
-                    self.remember(&judging, &recorded)?;
-                    return self.show(&recorded);
+                    self.remember(judging, &recorded)?;
+                    return Ok(recorded);
                 }
                 // Whoever came first has what this run would have to build on.
                 None => std::thread::sleep(pause(attempt)),
@@ -219,10 +238,11 @@ impl Recorder<'_> {
             ..
         }: &Base,
         remote: Option<&Remote<'_>>,
+        act: Option<&Act>,
     ) -> Result<Option<Recorded>, Failure> {
         let (base, fetched) = (*base, *fetched);
         let failed = |error: HistoryError| past::failure(&error);
-        let now = self.arguments.trust.now();
+        let now = judging.now;
         let base_entry = match base {
             Some(base) => Some(self.history().entry(base).map_err(failed)?),
             None => None,
@@ -235,9 +255,11 @@ impl Recorder<'_> {
         });
         drop(steps);
         let mut addition = self.addition(&mut done, base_entry.as_ref(), now)?;
-        if self
-            .is_needless(&addition, base_entry.as_ref())
-            .map_err(failed)?
+        addition.run.act = act.cloned();
+        if act.is_none()
+            && self
+                .is_needless(&addition, base_entry.as_ref())
+                .map_err(failed)?
         {
             let unpushed = self.push_earlier(remote, base.filter(|_| base != fetched))?;
             return Ok(Some(Recorded {
@@ -248,15 +270,12 @@ impl Recorder<'_> {
                 unpushed,
             }));
         }
-        let (title, text) = message(&done);
+        let (mut title, text) = message(&done);
+        if let Some(act) = act {
+            title = format!("{title} ({})", act.state);
+        }
         let who = self.who();
-        let sign = |bytes: &[u8]| match &self.key {
-            None => Ok(None),
-            Some(key) => {
-                let signed = key.key.sign(Duty::History.namespace(), bytes);
-                signed.map(Some).map_err(|error| error.to_string())
-            }
-        };
+        let sign = |bytes: &[u8]| self.sign(bytes);
         let mut parent = base;
         for attempt in 1..=ATTEMPTS {
             let appended = addition
@@ -327,15 +346,7 @@ impl Recorder<'_> {
     ) -> Result<Addition, Failure> {
         // Commits know no parts of a second.
         let taken_at = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let mut run = Run {
-            taken_at,
-            exported_at: BTreeMap::new(),
-            sources: BTreeSet::new(),
-            read: Read::Only(BTreeSet::new()),
-            verdicts: BTreeMap::new(),
-            clock_given: self.arguments.trust.now.is_some(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
+        let mut run = self.run_at(taken_at);
         let mut tenants = BTreeMap::new();
         let mut read = BTreeSet::new();
         for one in done {
@@ -416,6 +427,70 @@ impl Recorder<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// A run that has read nothing yet.
+    fn run_at(&self, taken_at: Timestamp) -> Run {
+        Run {
+            taken_at,
+            exported_at: BTreeMap::new(),
+            sources: BTreeSet::new(),
+            read: Read::Only(BTreeSet::new()),
+            verdicts: BTreeMap::new(),
+            clock_given: self.arguments.trust.now.is_some(),
+            act: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    fn sign(&self, bytes: &[u8]) -> Result<Option<String>, String> {
+        match &self.key {
+            None => Ok(None),
+            Some(key) => {
+                let signed = key.key.sign(Duty::History.namespace(), bytes);
+                signed.map(Some).map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// Commits what is about to be done, or was: a commit in which nothing but that is new.
+    pub fn note(&self, act: &Act, (title, text): (&str, &str)) -> Result<Oid, Failure> {
+        let failed = |error: HistoryError| past::failure(&error);
+        for attempt in 1..=ATTEMPTS {
+            let parent = self.local()?;
+            let now = self.arguments.trust.now();
+            let mut run = self.run_at(Timestamp::from_second(now.as_second()).unwrap_or(now));
+            run.act = Some(act.clone());
+            let mut addition = Addition {
+                base: parent,
+                tenants: BTreeMap::new(),
+                documents: None,
+                read: BTreeSet::new(),
+                run,
+            };
+            let sign = |bytes: &[u8]| self.sign(bytes);
+            let appended = addition
+                .commit(self.history(), parent, &self.who(), (title, text), &sign)
+                .map_err(failed)?;
+            let Appended::Commit(commit) = appended else {
+                continue;
+            };
+            use crate::git::GitError::{Locked, Moved};
+            let (git, name) = (&self.history().git, &self.history().name);
+            match git.move_ref(name, parent, commit, "connguard: act") {
+                Ok(()) => {
+                    *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(commit);
+                    return Ok(commit);
+                }
+                Err(Moved(_) | Locked { .. }) => std::thread::sleep(pause(attempt)),
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
+        Err(Failure::Refused {
+            message: "the history could not be written: other runs wrote to it all the time"
+                .to_owned(),
+            help: "run it again: what was done is found, and the rest is done".to_owned(),
+        })
     }
 
     /// The author of the commit: the program, at the address of whoever signs.

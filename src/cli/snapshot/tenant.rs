@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// What became of one tenant.
-pub(super) struct Done {
+pub(in crate::cli) struct Done {
     pub name: String,
     pub judged: Judged,
     /// What is to be recorded of it.
@@ -24,7 +24,7 @@ pub(super) struct Done {
     pub reason: Option<String>,
 }
 
-pub(super) struct Seen {
+pub(in crate::cli) struct Seen {
     pub folder: Folder,
     pub changes: Vec<Difference>,
     pub first: bool,

@@ -47,8 +47,13 @@ impl Seeker<'_> {
             )
         })?;
         let audience = self.token_url()?;
-        assertion(&certificate, audience.as_str(), self.client_id()?, Timestamp::now())
-            .map_err(|why| local(why, "use an RSA key of 2048 bits or more"))
+        assertion(
+            &certificate,
+            audience.as_str(),
+            self.client_id()?,
+            Timestamp::now(),
+        )
+        .map_err(|why| local(why, "use an RSA key of 2048 bits or more"))
     }
 }
 

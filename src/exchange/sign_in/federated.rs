@@ -18,8 +18,15 @@ impl Seeker<'_> {
     /// The job's token, which serves for every organization of a run.
     pub(super) fn job_token(&self) -> Result<SecretString, Fault> {
         let now = Timestamp::now();
-        let key = format!("{:?} {}", self.identity.credential, self.endpoints.federated_audience);
-        let mut job = self.sign_in.job.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = format!(
+            "{:?} {}",
+            self.identity.credential, self.endpoints.federated_audience
+        );
+        let mut job = self
+            .sign_in
+            .job
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some((own, secret, since)) = &*job
             && *own == key
             && now.duration_since(*since) < KEPT
@@ -41,21 +48,30 @@ impl Seeker<'_> {
         let mut url = self.job_url("ACTIONS_ID_TOKEN_REQUEST_URL", GITHUB_HELP)?;
         url.query_pairs_mut()
             .append_pair("audience", self.endpoints.federated_audience);
-        let bearer = variable_secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-            .map_err(|fault| Fault { help: GITHUB_HELP.to_owned(), ..fault })?;
+        let bearer = variable_secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN").map_err(|fault| Fault {
+            help: GITHUB_HELP.to_owned(),
+            ..fault
+        })?;
         self.ask_for_job_token(Method::GET, &url, &bearer, "/value")
     }
 
     /// Azure DevOps gives a job an address, its own token, and the id of the service connection.
     fn azure_devops(&self) -> Result<SecretString, Fault> {
         let mut url = self.job_url("SYSTEM_OIDCREQUESTURI", DEVOPS_HELP)?;
-        let connection = std::env::var("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")
-            .map_err(|_| local("the variable AZURESUBSCRIPTION_SERVICE_CONNECTION_ID is not set", DEVOPS_HELP))?;
+        let connection =
+            std::env::var("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID").map_err(|_| {
+                local(
+                    "the variable AZURESUBSCRIPTION_SERVICE_CONNECTION_ID is not set",
+                    DEVOPS_HELP,
+                )
+            })?;
         url.query_pairs_mut()
             .append_pair("api-version", "7.1")
             .append_pair("serviceConnectionId", &connection);
-        let bearer = variable_secret("SYSTEM_ACCESSTOKEN")
-            .map_err(|fault| Fault { help: DEVOPS_HELP.to_owned(), ..fault })?;
+        let bearer = variable_secret("SYSTEM_ACCESSTOKEN").map_err(|fault| Fault {
+            help: DEVOPS_HELP.to_owned(),
+            ..fault
+        })?;
         self.ask_for_job_token(Method::POST, &url, &bearer, "/oidcToken")
     }
 
@@ -69,7 +85,10 @@ impl Seeker<'_> {
         if url.scheme() == "https" || rehearsed {
             Ok(url)
         } else {
-            Err(local(format!("the variable {variable} holds no https address"), help))
+            Err(local(
+                format!("the variable {variable} holds no https address"),
+                help,
+            ))
         }
     }
 
@@ -81,7 +100,12 @@ impl Seeker<'_> {
         pointer: &str,
     ) -> Result<SecretString, Fault> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()))
-            .map_err(|_| local("the job's token for asking holds what no header can", "run the job again"))?;
+            .map_err(|_| {
+                local(
+                    "the job's token for asking holds what no header can",
+                    "run the job again",
+                )
+            })?;
         value.set_sensitive(true);
         let call = Call {
             what: "the job's token",
@@ -135,7 +159,11 @@ fn token_file() -> Result<SecretString, Fault> {
         )
     })?;
     let bytes = read_small(Path::new(&path), &path)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| local(format!("the file that {VARIABLE} names is no text"), "look at what writes it"))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        local(
+            format!("the file that {VARIABLE} names is no text"),
+            "look at what writes it",
+        )
+    })?;
     Ok(SecretString::from(text.trim().to_owned()))
 }

@@ -19,8 +19,12 @@ impl Seeker<'_> {
         let (url, header) = match std::env::var("IDENTITY_ENDPOINT") {
             Ok(endpoint) => {
                 let secret = variable_secret("IDENTITY_HEADER")?;
-                let mut value = HeaderValue::from_str(secret.expose_secret())
-                    .map_err(|_| local("IDENTITY_HEADER holds what no header can", "look at the app service"))?;
+                let mut value = HeaderValue::from_str(secret.expose_secret()).map_err(|_| {
+                    local(
+                        "IDENTITY_HEADER holds what no header can",
+                        "look at the app service",
+                    )
+                })?;
                 value.set_sensitive(true);
                 let url = near(&endpoint, "IDENTITY_ENDPOINT")?;
                 (with(url, "2019-08-01"), ("x-identity-header", value))
@@ -39,7 +43,8 @@ impl Seeker<'_> {
             }
         };
         let mut url = url;
-        url.query_pairs_mut().append_pair("resource", &self.resource);
+        url.query_pairs_mut()
+            .append_pair("resource", &self.resource);
         if let Some(client_id) = &self.identity.client_id {
             url.query_pairs_mut().append_pair("client_id", client_id);
         }
@@ -75,9 +80,15 @@ fn with(mut url: Url, version: &str) -> Url {
 
 /// An app service serves its identity on its own machine.
 fn near(text: &str, variable: &str) -> Result<Url, Fault> {
-    let url = Url::parse(text)
-        .map_err(|_| local(format!("the variable {variable} holds no address"), "look at the app service"))?;
-    let link_local = url.host_str().is_some_and(|host| host.starts_with("169.254."));
+    let url = Url::parse(text).map_err(|_| {
+        local(
+            format!("the variable {variable} holds no address"),
+            "look at the app service",
+        )
+    })?;
+    let link_local = url
+        .host_str()
+        .is_some_and(|host| host.starts_with("169.254."));
     if is_loopback(&url) || link_local {
         Ok(url)
     } else {

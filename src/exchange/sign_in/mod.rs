@@ -16,7 +16,7 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What faults call this step.
 const SIGN_IN: &str = "sign-in";
@@ -60,6 +60,9 @@ pub struct SignIn {
     /// Relative files of credentials are named from here.
     folder: PathBuf,
     tell: Box<Tell>,
+    /// Whether tokens are kept for the run, so that a person signs in once.
+    pub keeps: bool,
+    kept: Mutex<Vec<(Guid, Identity, Arc<Token>)>>,
     /// The job's own token, which is the same for every organization.
     job: Mutex<Option<(String, SecretString, Timestamp)>>,
 }
@@ -71,6 +74,8 @@ impl SignIn {
             http,
             folder: folder.to_owned(),
             tell,
+            keeps: false,
+            kept: Mutex::default(),
             job: Mutex::default(),
         }
     }
@@ -86,7 +91,10 @@ impl SignIn {
         (endpoints, tenant_id): (&Endpoints, &Guid),
         resource: &Url,
         budget: &Budget,
-    ) -> Result<Token, Fault> {
+    ) -> Result<Arc<Token>, Fault> {
+        if let Some(token) = self.kept(identity, tenant_id) {
+            return Ok(token);
+        }
         let seeker = Seeker {
             sign_in: self,
             identity,
@@ -103,8 +111,32 @@ impl SignIn {
                 format!("the token is for the organization {own}, expected {tenant_id}"),
                 "sign in to the right organization, or correct tenant_id in connguard.yaml",
             )),
-            _ => Ok(token),
+            _ => Ok(self.keep(identity, tenant_id, token)),
         }
+    }
+
+    fn kept(&self, identity: &Identity, tenant_id: &Guid) -> Option<Arc<Token>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().find(|(tenant, own, token)| {
+            tenant == tenant_id && own == identity && token.is_fresh(Timestamp::now())
+        });
+        found.map(|(_, _, token)| Arc::clone(token))
+    }
+
+    fn keep(&self, identity: &Identity, tenant_id: &Guid, token: Token) -> Arc<Token> {
+        let token = Arc::new(token);
+        if self.keeps {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.retain(|(tenant, own, _)| tenant != tenant_id || own != identity);
+            kept.push((tenant_id.clone(), identity.clone(), Arc::clone(&token)));
+        }
+        token
+    }
+
+    /// Forgets a token that the service does not accept.
+    pub fn forget(&self, refused: &Arc<Token>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(_, _, token)| !Arc::ptr_eq(token, refused));
     }
 }
 

@@ -26,7 +26,11 @@ const fn five() -> u64 {
 
 impl Seeker<'_> {
     pub(super) fn device_code(&self) -> Result<Token, Fault> {
-        let client = self.identity.client_id.as_deref().unwrap_or(EXCHANGE_MODULE);
+        let client = self
+            .identity
+            .client_id
+            .as_deref()
+            .unwrap_or(EXCHANGE_MODULE);
         let scope = self.scope();
         let url = self.login_url("oauth2/v2.0/devicecode")?;
         let form = [("client_id", client), ("scope", scope.as_str())];
@@ -133,7 +137,8 @@ impl Seeker<'_> {
         }
         let given: Given = serde_json::from_slice(&output.stdout)
             .map_err(|_| malformed("the Azure CLI answered without a token"))?;
-        let left = Claims::of(&given.access_token).and_then(|claims| claims.left(jiff::Timestamp::now()));
+        let left =
+            Claims::of(&given.access_token).and_then(|claims| claims.left(jiff::Timestamp::now()));
         Ok(new_token(given.access_token, left.unwrap_or(300), None))
     }
 }

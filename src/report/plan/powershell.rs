@@ -350,19 +350,8 @@ fn parameters(settings: &[Assignment]) -> String {
 
 /// A value as a cmdlet takes it.
 fn sent(property: Property, value: &Value) -> String {
-    // An empty list is emptied by `$null`, and a text by the empty text.
-    if value.is_empty() && property.kind() != Kind::Text {
-        return "$null".to_owned();
-    }
-    match value.to_json() {
-        // A cost is only understood in the form that the service returns.
-        Json::Array(items) if property.kind() == Kind::Domains => {
-            let item = |item: Json| match item {
-                Json::String(text) if text.contains(';') => Json::String(format!("smtp:{text}")),
-                other => other,
-            };
-            literal::value(&Json::Array(items.into_iter().map(item).collect()))
-        }
+    match value.as_sent(property) {
+        Json::Null => "$null".to_owned(),
         json => literal::value(&json),
     }
 }

@@ -1,0 +1,235 @@
+//! What became of each step, for people, for programs and as an exit code.
+
+use super::carrier::Carrier;
+use super::{Apart, apart};
+use crate::canonical;
+use crate::cli::Failure;
+use crate::cli::snapshot::Recorded;
+use crate::cli::status::Shown;
+use crate::exchange::Fault;
+use crate::history::act::State;
+use crate::history::short;
+use crate::hostile_text::visible;
+use crate::plan::{Plan, Step};
+use crate::report::{counted, pipeline};
+use serde_json::json;
+use std::fmt::Write as _;
+
+/// `schema` of the JSON form.
+const SCHEMA: &str = "connguard/applied/v1";
+
+/// What became of one step.
+#[derive(Clone, Debug)]
+pub(super) enum Fate {
+    /// It was carried out, and seen.
+    Done(Vec<String>),
+    /// It was there already.
+    DoneBefore,
+    /// It was carried out, and is not visible yet.
+    NotSeen(Vec<String>),
+    /// Its answer was lost, and it is not visible.
+    Unknown(Fault),
+    /// The service refused it.
+    Failed(Fault),
+    /// The connector is not as the plan knows it.
+    Surprise(String),
+    /// It was not chosen, or something before it did not end well.
+    Left,
+    /// A person does it.
+    ByHand,
+}
+
+impl Fate {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::DoneBefore => "done-before",
+            Self::NotSeen(_) => "not-seen",
+            Self::Unknown(_) => "unknown",
+            Self::Failed(_) => "failed",
+            Self::Surprise(_) => "changed-meanwhile",
+            Self::Left => "left",
+            Self::ByHand => "by-hand",
+        }
+    }
+
+    /// In words.
+    pub fn words(&self) -> String {
+        let requests = crate::exchange::fault::named(self.requests());
+        match self {
+            Self::Done(_) => format!("done, and seen{requests}"),
+            Self::DoneBefore => "was there already".to_owned(),
+            Self::NotSeen(_) => format!("WRITTEN, NOT YET VISIBLE{requests}: run it again later"),
+            Self::Unknown(fault) => format!(
+                "NOT KNOWN WHETHER IT WAS CARRIED OUT: {fault}: run it again later, it looks first"
+            ),
+            Self::Failed(fault) => format!("FAILED: {fault} → {}", fault.help),
+            Self::Surprise(why) => format!("STOPPED: {why}"),
+            Self::Left => "left".to_owned(),
+            Self::ByHand => "to be done by hand".to_owned(),
+        }
+    }
+
+    /// The requests that were sent for it.
+    pub fn requests(&self) -> &[String] {
+        match self {
+            Self::Done(requests) | Self::NotSeen(requests) => requests,
+            Self::Unknown(fault) | Self::Failed(fault) => &fault.requests,
+            _ => &[],
+        }
+    }
+
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::NotSeen(_) | Self::Unknown(_) | Self::Surprise(_) => 3,
+            Self::Done(_) | Self::DoneBefore | Self::Left | Self::ByHand => 0,
+        }
+    }
+}
+
+/// What became of every step.
+#[derive(Default)]
+pub(super) struct Outcomes {
+    all: Vec<(usize, Fate)>,
+    interrupted: bool,
+}
+
+impl Outcomes {
+    pub fn add(&mut self, index: usize, fate: Fate) {
+        self.all.push((index, fate));
+    }
+
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// Whether nothing more is written.
+    pub fn ended(&self) -> bool {
+        let stops = |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Surprise(_));
+        self.interrupted || self.all.iter().any(|(_, fate)| stops(fate))
+    }
+
+    /// Whether a step before this one, on the same connector, is not known to be done.
+    pub fn holds_up(&self, plan: &Plan, step: &Step) -> bool {
+        self.all.iter().any(|(index, fate)| {
+            let own = plan.steps.get(*index);
+            own.is_some_and(|own| own.connector == step.connector)
+                && matches!(fate, Fate::NotSeen(_) | Fate::Unknown(_) | Fate::Left)
+        })
+    }
+
+    pub fn requests(&self) -> Vec<String> {
+        let all = self.all.iter().flat_map(|(_, fate)| fate.requests());
+        all.cloned().collect()
+    }
+
+    /// How the run ends: a step that failed before one that is not known.
+    pub fn code(&self) -> u8 {
+        let codes: Vec<u8> = self.all.iter().map(|(_, fate)| fate.code()).collect();
+        [1, 3]
+            .into_iter()
+            .find(|code| codes.contains(code))
+            .unwrap_or(0)
+    }
+
+    /// Writes what was done.
+    pub fn show(
+        &self,
+        carrier: &Carrier<'_, '_>,
+        recorded: &Recorded,
+        (state, fresh): (State, &Plan),
+        format: Shown,
+    ) -> Result<(), Failure> {
+        let console = carrier.work.console;
+        match format {
+            Shown::Human => console.text(&self.page(carrier.plan, recorded, (state, fresh))),
+            Shown::Json => {
+                let json = self.json(carrier.plan, recorded, state);
+                console.result(&pipeline::defuse_json(&canonical::to_string(&json)))
+            }
+        }
+    }
+
+    fn page(&self, plan: &Plan, recorded: &Recorded, (state, fresh): (State, &Plan)) -> String {
+        let mut text = format!(
+            "plan {} for {}: {}\n",
+            plan.digest(),
+            plan.tenant,
+            state.word()
+        );
+        for (index, fate) in &self.all {
+            let Some(step) = plan.steps.get(*index) else {
+                continue;
+            };
+            let hint = match (fate, apart(step)) {
+                (Fate::Left, Some(apart)) => format!(
+                    ": only with {}, as {}",
+                    Apart::flag(apart),
+                    Apart::words(apart)
+                ),
+                _ => String::new(),
+            };
+            let _ = writeln!(
+                text,
+                "  {:>2}. {}\n      {}{hint}",
+                index + 1,
+                super::approval::described(step),
+                visible(&fate.words())
+            );
+        }
+        let known = |step: &&Step| plan.steps.iter().any(|own| super::same(own, step));
+        let more = fresh.steps.iter().filter(|step| !known(step)).count();
+        if more > 0 {
+            let _ = writeln!(
+                text,
+                "{} that the plan does not have would be needed as well: make a new one",
+                counted(more, "step")
+            );
+        }
+        for done in &recorded.done {
+            let _ = writeln!(
+                text,
+                "now {}: {}{}",
+                done.name,
+                done.judged.conclusion.verdict.name(),
+                recorded.commit.map_or_else(String::new, |commit| format!(
+                    "; recorded {}",
+                    short(commit)
+                ))
+            );
+        }
+        text
+    }
+
+    fn json(&self, plan: &Plan, recorded: &Recorded, state: State) -> serde_json::Value {
+        let steps: Vec<_> = self
+            .all
+            .iter()
+            .filter_map(|(index, fate)| {
+                let step = plan.steps.get(*index)?;
+                Some(json!({
+                    "step": index + 1,
+                    "action": step.action.name(),
+                    "connector": step.connector.as_ref().map(|own| json!({ "id": own.id, "name": own.name })),
+                    "outcome": fate.word(),
+                    "message": fate.words(),
+                    "requests": fate.requests(),
+                }))
+            })
+            .collect();
+        let verdict = recorded
+            .done
+            .first()
+            .map(|done| done.judged.conclusion.verdict.name());
+        json!({
+            "schema": SCHEMA,
+            "plan": plan.digest().to_string(),
+            "tenant": plan.tenant,
+            "state": state.word(),
+            "steps": steps,
+            "commit": recorded.commit.map(|commit| commit.to_string()),
+            "verdict": verdict,
+        })
+    }
+}
