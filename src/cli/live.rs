@@ -139,6 +139,17 @@ impl Live {
         exchange: &Exchange,
         work: impl FnOnce(&mut Service<'_>, &Endpoints) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.with_endpoints(tenant, exchange, |usual| usual, work)
+    }
+
+    /// The same at other endpoints than the usual ones.
+    pub fn with_endpoints<T>(
+        &self,
+        tenant: &Tenant,
+        exchange: &Exchange,
+        change: impl FnOnce(Endpoints) -> Endpoints,
+        work: impl FnOnce(&mut Service<'_>, &Endpoints) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let local = |message: String, help: &str| {
             Fault::new(
                 crate::exchange::Kind::Local,
@@ -149,6 +160,7 @@ impl Live {
         };
         let endpoints = exchange
             .endpoints(self.arguments.rehearsal)
+            .map(change)
             .map_err(|why| {
                 local(
                     why,

@@ -5,6 +5,7 @@ mod baseline;
 mod check;
 mod config;
 mod console;
+mod doctor;
 mod explain;
 mod fetch;
 mod gate;
@@ -23,6 +24,7 @@ mod problems;
 mod progress;
 mod push;
 mod reference;
+mod report;
 mod repository;
 mod review;
 mod sign;
@@ -112,6 +114,9 @@ enum Command {
     /// Judge a change before it is made: a pull request, a connector document or a cmdlet line
     #[command(after_help = gate::AFTER_HELP)]
     Gate(gate::GateArgs),
+    /// Say whether a tenant can be read and what is missing; and whether its identity can do more than it should
+    #[command(after_help = doctor::AFTER_HELP)]
+    Doctor(doctor::DoctorArgs),
     /// Read connectors and print the normalised snapshot; writes nothing
     Fetch(fetch::FetchArgs),
     /// Read connectors, judge them, and commit what was seen to the history
@@ -125,6 +130,9 @@ enum Command {
     /// Make, sign, verify and renew the root of trust
     #[command(subcommand)]
     Trust(trust::TrustCommand),
+    /// Work with reports that runs wrote
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// Work with the policy and the rules in force
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -245,12 +253,14 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
         Command::Apply(arguments) => apply::run(&cli.common, arguments, console),
         Command::Unblock(arguments) => apply::unblock(&cli.common, arguments, console),
         Command::Gate(arguments) => gate::run(&cli.common, arguments, console),
+        Command::Doctor(arguments) => doctor::run(&cli.common, arguments, console),
         Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),
         Command::Snapshot(arguments) => snapshot::run(&cli.common, arguments, console),
         Command::History(command) => history::run(&cli.common, command, console),
         Command::Baseline(command) => baseline::run(&cli.common, command, console),
         Command::Trust(command) => trust::run(&cli.common, command, console),
         Command::Policy(command) => policy::run(&cli.common, command, console),
+        Command::Report(command) => report::run(command, console),
         Command::Explain { rule } => explain::run(&cli.common, rule, console),
         Command::Schema { kind } => reference::schema(*kind, console),
         Command::Completions { shell } => {

@@ -40,6 +40,12 @@ pub(super) struct Shard {
     of: usize,
 }
 
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.part, self.of)
+    }
+}
+
 fn parse_shard(text: &str) -> Result<Shard, String> {
     let numbers = text
         .split_once('/')

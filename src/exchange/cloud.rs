@@ -111,6 +111,15 @@ impl Endpoints {
         })
     }
 
+    /// The same for the Security & Compliance cmdlets, which have a host and a resource of their own.
+    #[must_use]
+    pub fn for_compliance(self) -> Self {
+        Self {
+            exchange: self.compliance.clone(),
+            ..self
+        }
+    }
+
     /// The same with a rehearsal's addresses, which must be on this machine.
     pub fn rehearsed(self, login: Url, exchange: Url) -> Self {
         Self {

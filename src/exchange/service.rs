@@ -271,8 +271,10 @@ impl<'s> Service<'s> {
 
     /// The host that answers for the organization, asked for once.
     fn host(&self) -> Result<Url, Fault> {
-        if let Some(host) = self.host.get() {
-            return Ok(host.clone());
+        let usual = &self.endpoints.exchange;
+        let kept = self.host.get().cloned();
+        if let Some(host) = kept.or_else(|| self.sign_in.host(self.tenant_id, usual)) {
+            return Ok(host);
         }
         let headers = self.headers(&*self.token()?)?;
         let host = discover(
@@ -282,6 +284,7 @@ impl<'s> Service<'s> {
             &headers,
             &self.budget,
         );
+        self.sign_in.keep_host(self.tenant_id, usual, &host);
         Ok(self.host.get_or_init(|| host).clone())
     }
 

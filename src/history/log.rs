@@ -126,7 +126,12 @@ impl History {
             .filter(|changes| {
                 let shown = |changes: &Changes| {
                     // How what connguard did itself ended is worth a line; its steps are with the heartbeats.
-                    let act = changes.entry.run.act.as_ref().filter(|act| act.state.is_an_end());
+                    let act = changes
+                        .entry
+                        .run
+                        .act
+                        .as_ref()
+                        .filter(|act| act.state.is_an_end());
                     filter.heartbeats
                         || !changes.is_empty()
                         || filter.wants_all()

@@ -61,6 +61,10 @@ struct Options {
     fail_on: &'static str,
     /// The tenants asked for; empty means all.
     tenants: Vec<String>,
+    /// The part of the fleet that was asked for, such as `2/8`.
+    shard: Option<String>,
+    /// Whether addresses of this machine may stand for the live service.
+    rehearsal: bool,
     /// The file or folder given with `--from`.
     from: Option<String>,
     /// The time given with `--taken-at`.
@@ -299,6 +303,8 @@ fn wire(report: &Report<'_>) -> Wire {
             now: report.now_given.then(|| report.now.to_string()),
             fail_on: report.fail_on.name(),
             tenants: report.asked.clone(),
+            shard: report.shard.clone(),
+            rehearsal: report.rehearsal,
             from: report.from.clone(),
             taken_at: report.taken_at.map(|time| time.to_string()),
             change: report.change.clone(),

@@ -9,6 +9,7 @@ pub mod inert;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod merge;
 pub mod notification;
 pub mod pipeline;
 pub mod plan;
@@ -35,6 +36,10 @@ pub struct Report<'a> {
     pub own_fail_on: Severity,
     /// Tenants named with `--tenant`; empty means all.
     pub asked: Vec<String>,
+    /// The part of the fleet that was asked for.
+    pub shard: Option<String>,
+    /// Whether addresses of this machine may stand for the service.
+    pub rehearsal: bool,
     /// What was given with `--from`.
     pub from: Option<String>,
     /// What was given with `--taken-at`.

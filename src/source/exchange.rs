@@ -12,6 +12,7 @@ use crate::exchange::{Fault, Service};
 use crate::snapshot::{Organization, Part, SourceKind};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// The cmdlet that returns a part.
@@ -88,7 +89,30 @@ fn answer(service: &Service<'_>, part: Part) -> Result<Answer, Fault> {
             answer.rows = second.rows;
         }
     }
+    if part == Part::InboundConnectors {
+        once_each(&mut answer);
+    }
     Ok(answer)
+}
+
+/// Leaves each connector once: one that is there twice, as a row at the edge of two pages may be, is no
+/// second connector, and a sign that the answer is not to be relied on.
+fn once_each(answer: &mut Answer) {
+    let id = |row: &String| {
+        let row: Json = serde_json::from_str(row).ok()?;
+        let id = row.get("ExchangeObjectId").or_else(|| row.get("Guid"))?;
+        Some(id.as_str()?.to_lowercase())
+    };
+    let mut seen = BTreeSet::new();
+    let before = answer.rows.len();
+    answer
+        .rows
+        .retain(|row| id(row).is_none_or(|id| seen.insert(id)));
+    if answer.rows.len() < before {
+        answer
+            .doubts
+            .push("the service returned a connector more than once".to_owned());
+    }
 }
 
 fn as_export(tenant_id: &str, now: Timestamp, parts: &[(Part, Result<Answer, Fault>)]) -> String {

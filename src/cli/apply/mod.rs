@@ -95,6 +95,7 @@ impl WritingArgs {
             },
             key: self.key.clone(),
             push: self.push.clone(),
+            within: None,
             format: self.format,
             trust: self.trust.clone(),
         }
@@ -153,7 +154,11 @@ fn left_over(plan: &Plan, standings: &[Standing]) -> String {
         let only = apart(step).map_or_else(String::new, |apart| {
             format!(": only with {}, as {}", apart.flag(), apart.words())
         });
-        text.push_str(&format!("  {:>2}. {}{only}\n", index + 1, approval::described(step)));
+        text.push_str(&format!(
+            "  {:>2}. {}{only}\n",
+            index + 1,
+            approval::described(step)
+        ));
     }
     text
 }

@@ -152,12 +152,12 @@ impl Outcomes {
     }
 
     fn page(&self, plan: &Plan, recorded: &Recorded, (state, fresh): (State, &Plan)) -> String {
-        let mut text = format!(
-            "plan {} for {}: {}\n",
-            plan.digest(),
-            plan.tenant,
-            state.word()
-        );
+        let how = match state {
+            State::Completed => "carried out to its end",
+            _ if self.code() == 0 => "carried out, but for what is left",
+            _ => "NOT CARRIED OUT TO ITS END",
+        };
+        let mut text = format!("plan {} for {}: {how}\n", plan.digest(), plan.tenant);
         for (index, fate) in &self.all {
             let Some(step) = plan.steps.get(*index) else {
                 continue;

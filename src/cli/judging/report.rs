@@ -91,6 +91,8 @@ impl<'r> Judging<'r> {
             fail_on: self.fail_on,
             own_fail_on: fails_on,
             asked: self.selection.tenant.clone(),
+            shard: self.selection.shard.map(|shard| shard.to_string()),
+            rehearsal: self.selection.live.rehearsal,
             from: self.selection.from.as_ref().map(ToString::to_string),
             taken_at: self.selection.taken_at,
             policy: self

@@ -52,6 +52,9 @@ pub(in crate::cli) struct SnapshotArgs {
     /// Fetch the history from this remote before, and push to it after; never forced
     #[arg(long, value_name = "REMOTE")]
     pub push: Option<String>,
+    /// Leave out tenants of which the history holds a complete read that is no older than this: a second run reads only what failed
+    #[arg(long, value_name = "DURATION", value_parser = crate::cli::live::parse_wait)]
+    pub within: Option<Duration>,
     /// How to write what was recorded
     #[arg(long, value_enum, default_value_t)]
     pub format: Shown,
@@ -75,7 +78,18 @@ pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &C
         &mut alone,
         None,
     )?;
-    let targets = targets(Some(&repository), &arguments.selection)?;
+    let mut targets = targets(Some(&repository), &arguments.selection)?;
+    if let Some(within) = arguments.within {
+        let all = targets.len();
+        recorder.leave_out(&mut targets, within, judging.now)?;
+        console.note(&format!(
+            "{} of {all} tenants are left out: the history holds a read of them that is recent enough",
+            all - targets.len()
+        ));
+        if targets.is_empty() {
+            return Ok(0);
+        }
+    }
     let recorded = recorder.record(&judging, &targets, None)?;
     recorder.show(&recorded)
 }
@@ -427,6 +441,32 @@ impl<'r> Recorder<'r> {
             }
         }
         Ok(true)
+    }
+
+    /// Takes out the tenants that were read recently enough.
+    fn leave_out(
+        &self,
+        targets: &mut Vec<Target<'_>>,
+        within: Duration,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let Some(tip) = self.local()? else {
+            return Ok(());
+        };
+        let mut kept = Vec::new();
+        for target in targets.drain(..) {
+            let newest = self.history().newest_read(tip, &target.name);
+            let newest = newest.map_err(|error| past::failure(&error))?;
+            let recent = newest.is_some_and(|entry| {
+                let age = now.duration_since(entry.run.time_of(&target.name));
+                Duration::try_from(age).is_ok_and(|age| age <= within)
+            });
+            if !recent {
+                kept.push(target);
+            }
+        }
+        *targets = kept;
+        Ok(())
     }
 
     /// A run that has read nothing yet.

@@ -60,9 +60,10 @@ pub struct SignIn {
     /// Relative files of credentials are named from here.
     folder: PathBuf,
     tell: Box<Tell>,
-    /// Whether tokens are kept for the run, so that a person signs in once.
+    /// Whether tokens and hosts are kept for the run, so that a person signs in once.
     pub keeps: bool,
     kept: Mutex<Vec<(Guid, Identity, Arc<Token>)>>,
+    hosts: Mutex<Vec<(Guid, Url, Url)>>,
     /// The job's own token, which is the same for every organization.
     job: Mutex<Option<(String, SecretString, Timestamp)>>,
 }
@@ -76,6 +77,7 @@ impl SignIn {
             tell,
             keeps: false,
             kept: Mutex::default(),
+            hosts: Mutex::default(),
             job: Mutex::default(),
         }
     }
@@ -131,6 +133,23 @@ impl SignIn {
             kept.push((tenant_id.clone(), identity.clone(), Arc::clone(&token)));
         }
         token
+    }
+
+    /// The host that was found for an organization behind a usual one, where that is kept.
+    pub fn host(&self, tenant_id: &Guid, usual: &Url) -> Option<Url> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = hosts
+            .iter()
+            .find(|(id, behind, _)| id == tenant_id && behind == usual);
+        found.map(|(_, _, host)| host.clone())
+    }
+
+    /// Keeps the host of an organization.
+    pub fn keep_host(&self, tenant_id: &Guid, usual: &Url, host: &Url) {
+        if self.keeps {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            hosts.push((tenant_id.clone(), usual.clone(), host.clone()));
+        }
     }
 
     /// Forgets a token that the service does not accept.
@@ -259,8 +278,12 @@ impl Seeker<'_> {
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
-    /// Seconds; some endpoints write a number, others text.
+    /// Seconds it is good; some endpoints write a number, others text.
+    #[serde(default)]
     expires_in: serde_json::Value,
+    /// When it ends, in seconds since 1970: an app service says only that.
+    #[serde(default)]
+    expires_on: serde_json::Value,
 }
 
 /// What it answers where it refuses.
@@ -281,11 +304,13 @@ fn token_of(reply: &Reply) -> Result<Token, Fault> {
             "find out what answers in the place of the sign-in service",
         )
     })?;
-    let seconds = match &granted.expires_in {
+    let number = |value: &serde_json::Value| match value {
         serde_json::Value::Number(number) => number.as_i64(),
         serde_json::Value::String(text) => text.parse().ok(),
         _ => None,
     };
+    let until = number(&granted.expires_on).map(|end| end - Timestamp::now().as_second());
+    let seconds = number(&granted.expires_in).or(until);
     let skew = reply
         .date()
         .map(|theirs| theirs.duration_since(Timestamp::now()));

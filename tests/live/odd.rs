@@ -1,0 +1,196 @@
+//! What no single fault is: other hosts, other organizations, other certificates, very many connectors.
+
+use crate::emulator::Options;
+use crate::world::{World, organization};
+use serde_json::json;
+use std::io::Read as _;
+use std::net::TcpListener;
+
+#[test]
+fn a_token_goes_to_no_other_host() {
+    let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
+    foreign.set_nonblocking(true).unwrap();
+    let address = format!("http://{}/x", foreign.local_addr().unwrap());
+    let world = World::with(
+        Options {
+            front_door: Some(address),
+            ..Options::default()
+        },
+        |_| (),
+    );
+    assert_eq!(world.check().code, 0);
+    assert!(
+        foreign.accept().is_err(),
+        "something connected to the foreign host"
+    );
+    let world = World::faulty(&["Get-InboundConnector=redirect"], |_| ());
+    world
+        .check()
+        .expect(1, &["led to another host", "the token is not sent there"]);
+}
+
+#[test]
+fn a_certificate_that_does_not_match_is_no_service() {
+    let world = World::with(
+        Options {
+            tls: true,
+            ..Options::default()
+        },
+        |_| (),
+    );
+    world
+        .run(&["check", "--timeout", "2s"])
+        .expect(1, &["certificate", "contoso"]);
+    assert!(world.emulator.requests().is_empty());
+}
+
+#[test]
+fn plain_connections_are_for_rehearsals() {
+    let world = World::new();
+    let pin = world.repo.pin();
+    let run = world.repo.run_with(
+        &["check", "--root", &pin],
+        &[("CONNGUARD_SECRET", crate::world::SECRET)],
+    );
+    run.expect(3, &["--rehearsal"]);
+    assert!(world.emulator.requests().is_empty(), "nothing was sent");
+    world
+        .repo
+        .replace("connguard.yaml", "http://127.0.0.1", "http://localhost");
+    world.run(&["check"]).expect(1, &["literal loopback"]);
+}
+
+#[test]
+fn another_organization_is_never_compared() {
+    let fabrikam = json!({
+        "connguard": "export/v1", "taken_at": "2026-11-20T08:00:00Z",
+        "organization": { "tenant_id": "77aa2c4e-1f3b-4b6a-8d92-5e0f6a7b8c02", "domain": "fabrikam.onmicrosoft.com" },
+        "complete": { "inbound_connectors": true, "accepted_domains": true, "blocked_connectors": true },
+        "inbound_connectors": [], "blocked_connectors": [],
+        "accepted_domains": [{ "DomainName": "fabrikam.onmicrosoft.com", "InitialDomain": true }],
+    });
+    let world = World::with(
+        Options {
+            tenants: vec![fabrikam],
+            ..Options::default()
+        },
+        |_| (),
+    );
+    world.repo.replace(
+        "connguard.yaml",
+        crate::world::TENANT,
+        "77aa2c4e-1f3b-4b6a-8d92-5e0f6a7b8c02",
+    );
+    let run = world.run(&["check"]);
+    assert!(matches!(run.code, 1 | 3), "{run:?}");
+    run.expect(1, &["another organization"]);
+}
+
+#[test]
+fn ten_thousand_connectors_are_read_over_many_pages() {
+    let mut own = organization();
+    let connectors = own["inbound_connectors"].as_array_mut().unwrap();
+    let first = connectors[0].clone();
+    for number in 0..9_997_u32 {
+        let mut more = first.clone();
+        more["Name"] = json!(format!("Relay {number}"));
+        let id = format!("00000000-0000-4000-8000-{number:012}");
+        (more["ExchangeObjectId"], more["Guid"]) = (json!(id), json!(id));
+        connectors.push(more);
+    }
+    let world = World::with(
+        Options {
+            page_size: 1000,
+            ..Options::default()
+        },
+        |organization| *organization = own,
+    );
+    let run = world.run(&["fetch"]);
+    run.expect(0, &["10000 connectors"]);
+    let pages = world
+        .emulator
+        .requests()
+        .iter()
+        .filter(|seen| seen.cmdlet.as_deref() == Some("Get-InboundConnector"))
+        .count();
+    assert_eq!(pages, 10);
+}
+
+#[test]
+fn pages_that_cannot_be_followed_leave_the_snapshot_incomplete() {
+    let world = World::with(
+        Options {
+            page_size: 2,
+            broken_paging: true,
+            ..Options::default()
+        },
+        |_| (),
+    );
+    let run = world.check();
+    assert_eq!(run.code, 3, "{run:?}");
+    let json = run.json();
+    assert!(
+        json.to_string()
+            .contains("a further page could not be read"),
+        "{json}"
+    );
+    assert!(!json.to_string().contains("drift-missing"), "{json}");
+}
+
+#[test]
+fn an_organization_without_connectors_is_asked_twice() {
+    let world = World::with(Options::default(), |organization| {
+        organization["inbound_connectors"] = json!([])
+    });
+    let run = world.check();
+    assert_eq!(
+        run.code, 13,
+        "three approved connectors are missing: {run:?}"
+    );
+    let asked = world
+        .emulator
+        .requests()
+        .iter()
+        .filter(|seen| seen.cmdlet.as_deref() == Some("Get-InboundConnector"))
+        .count();
+    assert_eq!(asked, 2);
+}
+
+#[test]
+fn what_is_fetched_can_be_kept_as_an_export() {
+    let world = World::new();
+    let run = world.run(&["fetch", "--export"]);
+    world.repo.write("kept.json", &run.stdout);
+    world
+        .repo
+        .run(&["fetch", "--from", "kept.json"])
+        .expect(0, &["3 connectors"]);
+    let direct = world
+        .run(&["fetch"])
+        .stdout
+        .replace("\"exchange\"", "\"export\"");
+    let kept = world.repo.run(&["fetch", "--from", "kept.json"]).stdout;
+    let settle = |text: &str| {
+        let lines = text.lines().filter(|line| !line.contains("WhenChangedUTC"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(settle(&direct), settle(&kept));
+}
+
+#[test]
+fn a_proxy_of_the_environment_never_sees_a_rehearsal() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let world = World::new();
+    let environment = [
+        ("HTTP_PROXY", address.as_str()),
+        ("http_proxy", &address),
+        ("ALL_PROXY", &address),
+    ];
+    world.run_with(&["check"], &environment).expect(0, &[]);
+    let mut bytes = [0; 1];
+    if let Ok((mut stream, _)) = proxy.accept() {
+        panic!("the proxy was asked: {:?}", stream.read(&mut bytes));
+    }
+}
