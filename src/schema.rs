@@ -373,15 +373,16 @@ pub fn baseline() -> Value {
 /// What the script of `connguard fetch --script` writes.
 pub fn export() -> Value {
     let rows = json!({ "type": ["array", "object", "null"] });
-    let parts: Map<String, Value> = Part::ALL.iter().map(|part| (part.name().to_owned(), json!({ "description": "true, or what went wrong", "anyOf": [{ "const": true }, { "type": "string" }] }))).collect();
+    let parts: Map<String, Value> = Part::EVERY.iter().map(|part| (part.name().to_owned(), json!({ "description": "true, or what went wrong", "anyOf": [{ "const": true }, { "type": "string" }] }))).collect();
     let mut members = members_of(json!({
         "connguard": { "const": EXPORT_VERSION },
         "taken_at": time(),
+        "read_from": { "const": SourceKind::Exchange.name() },
         "organization": { "type": "object", "properties": { "tenant_id": { "type": ["string", "null"] }, "domain": { "type": ["string", "null"] } } },
         "complete": { "type": "object", "properties": parts },
     }));
     members.extend(
-        Part::ALL
+        Part::EVERY
             .iter()
             .map(|part| (part.name().to_owned(), rows.clone())),
     );
@@ -409,7 +410,7 @@ pub fn snapshot() -> Value {
         json!({ "identity": identity, "metadata": metadata, "settings": settings }),
         &["identity", "metadata", "settings"],
     );
-    let complete: Map<String, Value> = Part::ALL
+    let complete: Map<String, Value> = Part::EVERY
         .iter()
         .map(|part| {
             (
@@ -427,10 +428,11 @@ pub fn snapshot() -> Value {
             "schema": { "const": crate::snapshot::SCHEMA },
             "organization": object(json!({ "tenant_id": optional, "domain": optional }), &["tenant_id", "domain"]),
             "source": { "enum": SourceKind::NAMES.map(|(name, _)| name) },
-            "complete": object(Value::Object(complete), &Part::ALL.map(Part::name)),
+            "complete": object(Value::Object(complete), &Part::CORE.map(Part::name)),
             "inbound_connectors": { "type": "array", "items": connector },
             "accepted_domains": { "type": "array", "items": domain },
             "blocked_connectors": texts(),
+            "around": { "type": "object", "properties": Part::AROUND.iter().map(|part| (part.name().to_owned(), json!({ "type": ["object", "array"] }))).collect::<Map<String, Value>>() },
         }),
         &[
             "schema",

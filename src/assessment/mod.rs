@@ -290,7 +290,7 @@ fn begin(case: &Case<'_>) -> Assessment {
             source: snapshot.source,
             origin: snapshot.origin.clone(),
             by_operator: case.by_operator,
-            complete: Part::ALL
+            complete: Part::CORE
                 .iter()
                 .map(|part| (*part, snapshot.completeness(*part).clone()))
                 .collect(),

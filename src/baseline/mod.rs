@@ -314,6 +314,7 @@ impl Approved {
                 })
                 .collect(),
             blocked_connectors: Vec::new(),
+            around: BTreeMap::new(),
         };
         snapshot.sort();
         snapshot

@@ -1,11 +1,12 @@
 //! `connguard check`: the main job, from configuration to exit code.
 
 use super::console::Console;
-use super::judging::Judging;
+use super::judging::{Judging, Looked};
 use super::notify::{self, Notify};
 use super::repository::Repository;
-use super::targets::{Selection, targets};
+use super::targets::{Selection, Target, targets};
 use super::{Common, Failure, Outcome, TrustArgs, parse_fail_on, parse_report};
+use crate::assessment;
 use crate::finding::Severity;
 use crate::parallel::in_parallel_by;
 use crate::report::earlier::EarlierReport;
@@ -35,6 +36,9 @@ pub(super) struct CheckArgs {
     /// Fail on this severity already; only stricter than the policy
     #[arg(long, value_name = "SEVERITY", value_parser = parse_fail_on)]
     fail_on: Option<Severity>,
+    /// Keep what the live service answered in this folder, as <TENANT>.json, for a snapshot that is taken elsewhere
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
 }
@@ -154,10 +158,20 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
         &mut alone,
         arguments.fail_on,
     )?;
+    let judging = match arguments.keep {
+        Some(_) => judging.with_surroundings(),
+        None => judging,
+    };
     let targets = targets(repository.as_ref(), &arguments.selection)?;
     let steps = console.progress(targets.len());
     let tenants = in_parallel_by(judging.workers(&targets), &targets, |target| {
-        let judged = judging.judge(target, &judging.look(target));
+        let looked = judging.look(target);
+        let kept = keep(arguments.keep.as_deref(), target, &looked);
+        let mut judged = judging.judge(target, &looked);
+        if let Err(failure) = kept {
+            judged.assessment.errors.push(failure);
+            judged.conclusion = verdict::of_tenant(&judged.assessment, judging.fail_on);
+        }
         steps.done(!judged.assessment.errors.is_empty());
         judged
     });
@@ -170,6 +184,28 @@ pub(super) fn run(common: &Common, arguments: &CheckArgs, console: &Console) -> 
         code = verdict::worst(&[code, failure.exit_code()]);
     }
     Ok(code)
+}
+
+/// Keeps what the live service answered of a tenant, where that is asked for.
+fn keep(
+    folder: Option<&Path>,
+    target: &Target<'_>,
+    looked: &Looked,
+) -> Result<(), assessment::Failure> {
+    let (Some(folder), Ok(Some(observed))) = (folder, &looked.observed) else {
+        return Ok(());
+    };
+    let Some(text) = &observed.export else {
+        return Ok(());
+    };
+    let path = folder.join(format!("{}.json", target.name));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&path, text))
+        .map_err(|error| assessment::Failure {
+            source: path.display().to_string(),
+            message: format!("what was read could not be kept: {error}"),
+            help: "name a folder that can be written".to_owned(),
+        })
 }
 
 pub(super) fn write_report(path: &Path, text: &str) -> Result<(), Failure> {

@@ -120,7 +120,11 @@ fn read_tenant(
             return Ok(Fetched::file(read_configured(folder, path)?.whole()?));
         }
     };
-    let live = Live::new(&arguments.live, folder, console);
+    let wide = LiveArgs {
+        around: arguments.export,
+        ..arguments.live.clone()
+    };
+    let live = Live::new(&wide, folder, console);
     let read = live
         .read(name, tenant, exchange, Timestamp::now())
         .map_err(|all| live::lost(&all))?;
@@ -177,6 +181,8 @@ pub(super) fn one_tenant<'c>(
 pub(super) fn read(path: &Path, taken_at: Option<Timestamp>) -> Result<Export, Problems> {
     let shown = shown(path);
     let mut export = export::read(&shown, &bytes(path, &shown)?)?;
+    // Who names the file vouches for what it says of itself.
+    export.snapshot.source = export.read_from;
     match (export.snapshot.taken_at, taken_at) {
         (Some(own), Some(given)) if own != given => {
             return Err(Problem::of_file(

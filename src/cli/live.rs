@@ -32,6 +32,9 @@ pub(super) struct LiveArgs {
     /// As whom it signs in: only what writes does so as another identity than what reads.
     #[arg(skip)]
     pub role: Role,
+    /// Whether what stands around the connectors is read, too: for what is kept, not for what is judged.
+    #[arg(skip)]
+    pub around: bool,
 }
 
 /// As whom a run signs in.
@@ -53,6 +56,7 @@ impl Default for LiveArgs {
             budget: patience.tenant,
             rehearsal: false,
             role: Role::Reader,
+            around: false,
         }
     }
 }
@@ -191,7 +195,7 @@ impl Live {
         let failed = |fault: Fault| vec![failure(&origin, tenant, &fault)];
         let reading = self
             .with(tenant, exchange, |service, _| {
-                self.read_by(service, &origin, tenant, (&Part::ALL, now))
+                self.read_by(service, &origin, tenant, (self.parts(), now))
             })
             .map_err(failed)?;
         reading.map_err(|problems| {
@@ -204,6 +208,14 @@ impl Live {
             };
             problems.iter().map(failure).collect()
         })
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        if self.arguments.around {
+            &Part::EVERY
+        } else {
+            &Part::CORE
+        }
     }
 
     /// Reads a tenant of which all must have been read.

@@ -7,7 +7,8 @@ use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::drift;
-use crate::finding::{Direction, Subject, shorten};
+use crate::finding::{Direction, Subject, excerpt, shorten};
+use crate::snapshot::around::entries;
 use crate::snapshot::{Part, Snapshot};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -38,6 +39,8 @@ pub enum Kind {
     AcceptedDomains,
     /// Connectors that Microsoft has blocked.
     BlockedConnectors,
+    /// A setting or a transport rule that stands around the connectors.
+    Around,
     /// How completely a part was read.
     Completeness,
 }
@@ -200,7 +203,10 @@ pub fn between(before: Option<&Snapshot>, after: &Snapshot) -> Vec<Difference> {
         (before, after),
         &blocked,
     ));
-    for part in Part::ALL {
+    for part in Part::AROUND {
+        found.extend(around(part, before, after));
+    }
+    for part in Part::EVERY {
         let (was, is) = (
             before.completeness(part).words(),
             after.completeness(part).words(),
@@ -215,6 +221,31 @@ pub fn between(before: Option<&Snapshot>, after: &Snapshot) -> Vec<Difference> {
         }
     }
     found
+}
+
+/// What differs of the settings or rules around the connectors, where both were read.
+fn around(part: Part, before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
+    let (Some(was), Some(is)) = (before.around.get(&part), after.around.get(&part)) else {
+        return Vec::new();
+    };
+    let entries = |value| -> BTreeMap<String, &Json> { entries(value).into_iter().collect() };
+    let (was, is) = (entries(was), entries(is));
+    let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let differing = names
+        .into_iter()
+        .filter(|name| was.get(*name) != is.get(*name));
+    differing
+        .map(|name| Difference {
+            property: Some(format!("{} {}", part.name(), excerpt(name))),
+            before: was
+                .get(name)
+                .map_or(Some(Json::Null), |value| Some((*value).clone())),
+            after: is
+                .get(name)
+                .map_or(Some(Json::Null), |value| Some((*value).clone())),
+            ..Difference::of(Kind::Around)
+        })
+        .collect()
 }
 
 /// A set of texts of both, where both were read.

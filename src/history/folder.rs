@@ -68,6 +68,11 @@ impl History {
                 builder.put(&mut entries, name, content.into_bytes())?;
             }
         }
+        for (name, part) in stored::AROUND {
+            if let Some(value) = snapshot.around.get(&part).filter(|_| snapshot.has(part)) {
+                builder.put(&mut entries, name, stored::around_file(value).into_bytes())?;
+            }
+        }
         let own = stored::snapshot_file(snapshot, &counts);
         builder.put(&mut entries, stored::SNAPSHOT, own.into_bytes())?;
         if let Some(baseline) = baseline {

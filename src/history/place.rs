@@ -17,12 +17,18 @@ pub const BASELINE: &str = "baseline.yaml";
 pub const BASELINE_SIGNATURES: &str = "baseline.sigs";
 
 /// The files of a tenant's folder, but for folders.
-pub const FILES: [&str; 4] = [
-    stored::SNAPSHOT,
-    stored::ACCEPTED_DOMAINS,
-    stored::BLOCKED_CONNECTORS,
-    BASELINE,
-];
+pub const FILES: [&str; 7] = {
+    let [(organization, _), (audit, _), (rules, _)] = stored::AROUND;
+    [
+        stored::SNAPSHOT,
+        stored::ACCEPTED_DOMAINS,
+        stored::BLOCKED_CONNECTORS,
+        organization,
+        audit,
+        rules,
+        BASELINE,
+    ]
+};
 
 /// Where the history keeps what an audit repository has at a path; `None` where it keeps no such thing.
 pub fn of_document(path: &str) -> Option<String> {

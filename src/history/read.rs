@@ -106,6 +106,13 @@ impl History {
             snapshot.blocked_connectors = stored::read_blocked_connectors(&blocked)
                 .map_err(|reason| reader.wrong(stored::BLOCKED_CONNECTORS, reason))?;
         }
+        for (name, part) in stored::AROUND {
+            if let Some(file) = text(name)?.filter(|_| snapshot.has(part)) {
+                let value = stored::read_around(part, &file)
+                    .map_err(|reason| reader.wrong(name, reason))?;
+                snapshot.around.insert(part, value);
+            }
+        }
         if let Some(connectors) = tree.get(stored::CONNECTORS) {
             for (name, entry) in self.git.tree(connectors.id)?.named() {
                 snapshot.records.push(reader.connector(name, entry.id)?);

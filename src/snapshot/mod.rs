@@ -4,6 +4,7 @@
 //! time of reading, no server name and no tool: two reads of an unchanged
 //! organization are the same bytes, whatever exported them.
 
+pub mod around;
 pub mod stored;
 mod wire;
 
@@ -11,6 +12,7 @@ use crate::connector::{Connector, Guid, domain::Domain};
 use crate::digest::Digest;
 use crate::finding::Location;
 use jiff::Timestamp;
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// `schema` of a snapshot's canonical form.
@@ -88,14 +90,37 @@ pub enum Part {
     AcceptedDomains,
     /// `Get-BlockedConnector`.
     BlockedConnectors,
+    /// `Get-OrganizationConfig`, as far as it matters here.
+    OrganizationSettings,
+    /// `Get-AdminAuditLogConfig`, as far as it matters here.
+    AuditLogSettings,
+    /// `Get-TransportRule`, as far as it matters here.
+    TransportRules,
 }
 
 impl Part {
-    /// Every part.
-    pub const ALL: [Self; 3] = [
+    /// The parts that verdicts may rest on.
+    pub const CORE: [Self; 3] = [
         Self::InboundConnectors,
         Self::AcceptedDomains,
         Self::BlockedConnectors,
+    ];
+
+    /// What stands around the connectors: evidence, on which no verdict rests.
+    pub const AROUND: [Self; 3] = [
+        Self::OrganizationSettings,
+        Self::AuditLogSettings,
+        Self::TransportRules,
+    ];
+
+    /// Every part.
+    pub const EVERY: [Self; 6] = [
+        Self::InboundConnectors,
+        Self::AcceptedDomains,
+        Self::BlockedConnectors,
+        Self::OrganizationSettings,
+        Self::AuditLogSettings,
+        Self::TransportRules,
     ];
 
     /// The key in exports, snapshots and reports.
@@ -104,6 +129,9 @@ impl Part {
             Self::InboundConnectors => "inbound_connectors",
             Self::AcceptedDomains => "accepted_domains",
             Self::BlockedConnectors => "blocked_connectors",
+            Self::OrganizationSettings => "organization_settings",
+            Self::AuditLogSettings => "audit_log_settings",
+            Self::TransportRules => "transport_rules",
         }
     }
 }
@@ -175,6 +203,8 @@ pub struct Snapshot {
     pub accepted_domains: Vec<AcceptedDomain>,
     /// Ids of connectors that Microsoft has blocked from sending, sorted.
     pub blocked_connectors: Vec<Guid>,
+    /// What stands around the connectors, as far as it was asked for and read.
+    pub around: BTreeMap<Part, Json>,
 }
 
 impl Snapshot {

@@ -24,6 +24,12 @@ pub const SNAPSHOT: &str = "snapshot.json";
 pub const ACCEPTED_DOMAINS: &str = "accepted-domains.json";
 /// The file of connectors that Microsoft has blocked.
 pub const BLOCKED_CONNECTORS: &str = "blocked-connectors.json";
+/// The files of what stands around the connectors.
+pub const AROUND: [(&str, Part); 3] = [
+    ("organization-settings.json", Part::OrganizationSettings),
+    ("audit-log-settings.json", Part::AuditLogSettings),
+    ("transport-rules.json", Part::TransportRules),
+];
 /// The folder with a file for each connector.
 pub const CONNECTORS: &str = "inbound-connectors";
 
@@ -98,6 +104,27 @@ pub fn blocked_connectors_file(snapshot: &Snapshot) -> String {
     canonical::write_sorted(&snapshot.blocked_connectors)
 }
 
+/// What stands around the connectors.
+pub fn around_file(value: &Json) -> String {
+    canonical::to_string(value)
+}
+
+/// Reads what stands around the connectors.
+pub fn read_around(part: Part, text: &str) -> Result<Json, String> {
+    let value: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let rows = match &value {
+        Json::Array(rows) if part == Part::TransportRules => rows.clone(),
+        Json::Object(_) if part != Part::TransportRules => vec![value.clone()],
+        _ => return Err("it is of another shape".to_owned()),
+    };
+    let kept = super::around::kept(part, &rows)?;
+    if kept == value {
+        Ok(value)
+    } else {
+        Err("it holds what is not kept, or in another order".to_owned())
+    }
+}
+
 /// Reads what a snapshot says of itself. It has no connectors yet.
 pub fn read_snapshot(text: &str) -> Result<Snapshot, String> {
     let file = object(text)?;
@@ -121,8 +148,10 @@ pub fn read_snapshot(text: &str) -> Result<Snapshot, String> {
         .get("complete")
         .and_then(Json::as_object)
         .ok_or("`complete` is missing")?;
-    let complete = Part::ALL
+    let recorded = |part: &&Part| Part::CORE.contains(part) || complete.contains_key(part.name());
+    let complete = Part::EVERY
         .iter()
+        .filter(recorded)
         .map(|part| Ok((*part, completeness(complete.get(part.name()))?)))
         .collect::<Result<_, String>>()?;
     Ok(Snapshot {
@@ -137,6 +166,7 @@ pub fn read_snapshot(text: &str) -> Result<Snapshot, String> {
         records: Vec::new(),
         accepted_domains: Vec::new(),
         blocked_connectors: Vec::new(),
+        around: BTreeMap::new(),
     })
 }
 

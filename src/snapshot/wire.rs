@@ -17,6 +17,11 @@ impl Snapshot {
     pub fn canonical(&self) -> String {
         canonical::write_sorted(&Wire {
             accepted_domains: domains(self),
+            around: self
+                .around
+                .iter()
+                .map(|(part, value)| (part.name(), Sorted(value)))
+                .collect(),
             blocked_connectors: &self.blocked_connectors,
             complete: completeness(self),
             inbound_connectors: self.connectors().map(Wired::new).collect(),
@@ -33,7 +38,10 @@ pub(super) fn domains(snapshot: &Snapshot) -> Vec<Domain<'_>> {
 
 pub(super) fn completeness(snapshot: &Snapshot) -> BTreeMap<&'static str, &Completeness> {
     let part = |part: &Part| (part.name(), snapshot.completeness(*part));
-    Part::ALL.iter().map(part).collect()
+    // What stands around them says something only where it was asked for.
+    let asked = |part: &&Part| *snapshot.completeness(**part) != Completeness::NotRead;
+    let around = Part::AROUND.iter().filter(asked);
+    Part::CORE.iter().chain(around).map(part).collect()
 }
 
 pub(super) fn organization(snapshot: &Snapshot) -> Organization<'_> {
@@ -46,6 +54,8 @@ pub(super) fn organization(snapshot: &Snapshot) -> Organization<'_> {
 #[derive(Serialize)]
 struct Wire<'a> {
     accepted_domains: Vec<Domain<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    around: BTreeMap<&'static str, Sorted<'a>>,
     blocked_connectors: &'a [String],
     complete: BTreeMap<&'static str, &'a Completeness>,
     inbound_connectors: Vec<Wired<'a>>,

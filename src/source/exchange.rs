@@ -21,14 +21,21 @@ const fn cmdlet(part: Part) -> &'static str {
         Part::InboundConnectors => "Get-InboundConnector",
         Part::AcceptedDomains => "Get-AcceptedDomain",
         Part::BlockedConnectors => "Get-BlockedConnector",
+        Part::OrganizationSettings => "Get-OrganizationConfig",
+        Part::AuditLogSettings => "Get-AdminAuditLogConfig",
+        Part::TransportRules => "Get-TransportRule",
     }
 }
 
 /// How a part is asked for. Only some cmdlets know `ResultSize`.
 fn question(part: Part) -> Cmdlet<'static> {
     match part {
-        Part::BlockedConnectors => Cmdlet::plain(cmdlet(part)),
-        Part::InboundConnectors | Part::AcceptedDomains => Cmdlet::all(cmdlet(part)),
+        Part::BlockedConnectors | Part::OrganizationSettings | Part::AuditLogSettings => {
+            Cmdlet::plain(cmdlet(part))
+        }
+        Part::InboundConnectors | Part::AcceptedDomains | Part::TransportRules => {
+            Cmdlet::all(cmdlet(part))
+        }
     }
 }
 
@@ -136,6 +143,7 @@ fn as_export(tenant_id: &str, now: Timestamp, parts: &[(Part, Result<Answer, Fau
     };
     let members = [
         ("connguard", json!(EXPORT_VERSION)),
+        ("read_from", json!(SourceKind::Exchange.name())),
         ("taken_at", json!(now.to_string())),
         (
             "organization",

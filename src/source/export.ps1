@@ -44,6 +44,10 @@ function Read-Part([string] $Name, [scriptblock] $Read) {
 $takenAt = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', [Globalization.CultureInfo]::InvariantCulture)
 $connectors = Read-Part 'inbound_connectors' { Get-InboundConnector -ResultSize Unlimited -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue }
 $domains = Read-Part 'accepted_domains' { Get-AcceptedDomain -ResultSize Unlimited -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue }
+# What an attacker changes together with a connector; no verdict rests on it.
+$organization = Read-Part 'organization_settings' { Get-OrganizationConfig -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue | Select-Object AuditDisabled, HybridConfigurationStatus, IsDehydrated, RejectDirectSend }
+$audit = Read-Part 'audit_log_settings' { Get-AdminAuditLogConfig -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue | Select-Object AdminAuditLogEnabled, UnifiedAuditLogIngestionEnabled }
+$rules = Read-Part 'transport_rules' { Get-TransportRule -ResultSize Unlimited -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue | Select-Object Actions, BlindCopyTo, Conditions, DeleteMessage, Exceptions, Guid, Mode, Name, Priority, RedirectMessageTo, RemoveHeader, RouteMessageOutboundConnector, SenderIpRanges, SetHeaderName, SetHeaderValue, SetSCL, State }
 $blocked = Read-Part 'blocked_connectors' { Get-BlockedConnector -ErrorAction Stop -WarningVariable +warnings -WarningAction SilentlyContinue }
 
 # The organization, as the service and not the person names it.
@@ -59,6 +63,9 @@ $export = [ordered] @{
     inbound_connectors = $connectors
     accepted_domains   = $domains
     blocked_connectors = $blocked
+    organization_settings = $organization
+    audit_log_settings = $audit
+    transport_rules    = $rules
 }
 
 # Written as UTF-8 without a mark by every version of PowerShell.

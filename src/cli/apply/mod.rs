@@ -86,6 +86,7 @@ impl WritingArgs {
     fn recording(&self, tenant: &str) -> SnapshotArgs {
         let mut live = self.live.clone();
         live.role = Role::Writer;
+        live.around = true;
         SnapshotArgs {
             selection: Selection {
                 tenant: vec![tenant.to_owned()],

@@ -138,6 +138,7 @@ impl Gate<'_> {
                 snapshot: export.snapshot,
                 problems: export.problems,
                 failures: Vec::new(),
+                export: None,
             })),
         };
         Some(self.judging.judge(target, &looked).assessment)

@@ -8,7 +8,7 @@ use crate::assessment::{self, Assessment, Before, Case, assess};
 use crate::baseline::{Baseline, BaselineError};
 use crate::cli::config::{Exchange, Tenant, TenantSource};
 use crate::cli::console::Console;
-use crate::cli::live::{self, Live};
+use crate::cli::live::{self, Live, LiveArgs};
 use crate::cli::past::{self, Past};
 use crate::cli::repository::{Repository, rules};
 use crate::cli::targets::{From, Selection, Target};
@@ -64,6 +64,8 @@ pub(in crate::cli) struct Observed {
     pub source: SourceKind,
     /// Why they could not be read, where the service did not answer.
     pub failures: Vec<assessment::Failure>,
+    /// What the live service answered, in the form of an export.
+    pub export: Option<String>,
 }
 
 /// The flag can only make a run stricter: what is looser must be signed.
@@ -113,6 +115,19 @@ impl<'r> Judging<'r> {
             console.problems(problems);
         }
         Ok(judging)
+    }
+
+    /// Reads what stands around the connectors, too: for what is kept.
+    pub fn with_surroundings(mut self) -> Self {
+        let folder = self
+            .repository
+            .map_or(Path::new(""), |repository| &repository.folder);
+        let arguments = LiveArgs {
+            around: true,
+            ..self.selection.live.clone()
+        };
+        self.live = Arc::new(Live::new(&arguments, folder, self.console));
+        self
     }
 
     /// Takes the history into account: why nothing may rest on it, and which of its runs is judged.
@@ -383,6 +398,7 @@ impl<'r> Judging<'r> {
                 snapshot: export.snapshot,
                 problems: export.problems,
                 failures: Vec::new(),
+                export: None,
             }))
         };
         if let Some(path) = &target.file {
@@ -412,6 +428,7 @@ impl<'r> Judging<'r> {
                     snapshot: read.snapshot,
                     problems: read.problems,
                     failures: read.failures,
+                    export: Some(read.export),
                 }))
             }
         }
@@ -470,6 +487,7 @@ impl<'r> Judging<'r> {
             problems: Problems::default(),
             source: recorded.source,
             failures: Vec::new(),
+            export: None,
         }))
     }
 

@@ -77,7 +77,8 @@ pub(in crate::cli) fn run(common: &Common, arguments: &SnapshotArgs, console: &C
         Some(&repository),
         &mut alone,
         None,
-    )?;
+    )?
+    .with_surroundings();
     let mut targets = targets(Some(&repository), &arguments.selection)?;
     if let Some(within) = arguments.within {
         let all = targets.len();

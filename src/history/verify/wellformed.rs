@@ -191,6 +191,11 @@ impl Checker<'_> {
             stored::SNAPSHOT => stored::read_snapshot(text).map(|_| ()),
             stored::ACCEPTED_DOMAINS => stored::read_accepted_domains(text).map(|_| ()),
             stored::BLOCKED_CONNECTORS => stored::read_blocked_connectors(text).map(|_| ()),
+            name if let Some((_, part)) =
+                stored::AROUND.into_iter().find(|(own, _)| *own == name) =>
+            {
+                stored::read_around(part, text).map(|_| ())
+            }
             _ => self.connector(path, text),
         };
         match text.and_then(read) {

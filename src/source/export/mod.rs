@@ -12,9 +12,12 @@ use crate::connector::value::Raw;
 use crate::document::json::{self, Shape};
 use crate::document::time::parse_time;
 use crate::document::{Problem, Problems, Source};
-use crate::snapshot::{AcceptedDomain, Completeness, Organization, Part, Snapshot, SourceKind};
+use crate::snapshot::{
+    AcceptedDomain, Completeness, Organization, Part, Snapshot, SourceKind, around,
+};
 use jiff::Timestamp;
 use record::{Read, guid, read_all};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// The `connguard` member of an export made by `connguard fetch --script`.
@@ -30,6 +33,8 @@ pub struct Export {
     pub snapshot: Snapshot,
     /// What could not. None of it hides what could.
     pub problems: Problems,
+    /// The kind of source that the file says it was made from: its own word, for who named the file to believe.
+    pub read_from: SourceKind,
 }
 
 impl Export {
@@ -41,7 +46,11 @@ impl Export {
                 .insert(Part::InboundConnectors, Completeness::Failed(reason));
         }
         snapshot.sort();
-        Self { snapshot, problems }
+        Self {
+            snapshot,
+            problems,
+            read_from: SourceKind::Export,
+        }
     }
 
     /// The snapshot, if all of it could be read.
@@ -133,6 +142,7 @@ fn bare(
         records: records.into_iter().map(|read| read.record).collect(),
         accepted_domains: Vec::new(),
         blocked_connectors: Vec::new(),
+        around: BTreeMap::new(),
     };
     Export::new(snapshot, problems)
 }
@@ -215,11 +225,12 @@ fn envelope(source: Source<'_>, members: &[(String, json::Value<'_>)]) -> Result
     let taken_at = note(&mut problems, read_taken_at(source, members));
     let organization = note(&mut problems, read_organization(source, members)).unwrap_or_default();
     let mut complete = BTreeMap::new();
-    for part in Part::ALL {
+    for part in Part::EVERY {
         complete.extend(
             note(&mut problems, read_completeness(members, part)).map(|state| (part, state)),
         );
     }
+    let around = around(members, &mut complete);
     let mut rows = |part| note(&mut problems, part_rows(members, part)).unwrap_or_default();
     let (connectors, domains, blocked) = (
         rows(Part::InboundConnectors),
@@ -261,9 +272,41 @@ fn envelope(source: Source<'_>, members: &[(String, json::Value<'_>)]) -> Result
         records: records.into_iter().map(|read| read.record).collect(),
         accepted_domains,
         blocked_connectors,
+        around,
     };
     doubt_empty(&mut snapshot);
-    Ok(Export::new(snapshot, problems))
+    let read_from = note(&mut problems, read_from(members));
+    Ok(Export {
+        read_from: read_from.unwrap_or(SourceKind::Export),
+        ..Export::new(snapshot, problems)
+    })
+}
+
+/// What stands around the connectors. No verdict rests on it: what of it cannot be read is not complete, and no error.
+fn around(
+    members: &[(String, json::Value<'_>)],
+    complete: &mut BTreeMap<Part, Completeness>,
+) -> BTreeMap<Part, Json> {
+    let mut found = BTreeMap::new();
+    for part in Part::AROUND {
+        if !complete.get(&part).is_some_and(Completeness::is_complete) {
+            continue;
+        }
+        let rows = part_rows(members, part).map_err(|problem| problem.message);
+        let trees = rows.and_then(|rows| {
+            let tree = |row: &json::Value<'_>| row.tree().map_err(|problem| problem.message);
+            rows.iter().map(tree).collect::<Result<Vec<Json>, String>>()
+        });
+        match trees.and_then(|rows| around::kept(part, &rows)) {
+            Ok(value) => {
+                found.insert(part, value);
+            }
+            Err(reason) => {
+                complete.insert(part, Completeness::Failed(reason));
+            }
+        }
+    }
+    found
 }
 
 /// The value, or nothing after its problem was noted.
@@ -311,6 +354,17 @@ fn need<'v, 'a>(
             .problem(0..1, format!("`{name}` is missing in the export"))
             .help("make exports with the script from `connguard fetch --script`")
     })
+}
+
+/// What connguard itself read from the live service and kept says so.
+fn read_from(members: &[(String, json::Value<'_>)]) -> Result<SourceKind, Problem> {
+    match member(members, "read_from") {
+        None => Ok(SourceKind::Export),
+        Some(value) if value.text()? == SourceKind::Exchange.name() => Ok(SourceKind::Exchange),
+        Some(value) => Err(value
+            .problem("expected `exchange`, or nothing")
+            .help("a newer export needs a newer connguard")),
+    }
 }
 
 fn read_taken_at(
