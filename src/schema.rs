@@ -6,6 +6,8 @@
 
 use crate::connector::property::{Kind, Property};
 use crate::document::reader::API_VERSION;
+use crate::exchange::Credential;
+use crate::exchange::cloud::CLOUDS;
 use crate::finding::Severity;
 use crate::policy::predicate;
 use crate::snapshot::{Part, SourceKind};
@@ -132,10 +134,12 @@ fn values_of(properties: impl Iterator<Item = Property>) -> Map<String, Value> {
 
 /// `connguard.yaml`
 pub fn config() -> Value {
-    let source = object(
+    let export = object(
         json!({ "export": described(text(), "An exported file inside the audit repository.") }),
         &["export"],
     );
+    let live = object(json!({ "exchange": exchange() }), &["exchange"]);
+    let source = json!({ "oneOf": [export, live] });
     let tenant = object(
         json!({ "organization": organization(), "source": source }),
         &["organization", "source"],
@@ -152,6 +156,38 @@ pub fn config() -> Value {
         "Config",
         members_of(json!({ "tenants": tenant_names(tenant), "history": history })),
         &["tenants"],
+    )
+}
+
+/// How a tenant's live service is reached.
+fn exchange() -> Value {
+    let variable = json!({ "type": "string", "pattern": "^CONNGUARD_[A-Z0-9_]*$" });
+    let one = |member: &str, value: Value| object(json!({ member: value }), &[member]);
+    let certificate = object(
+        json!({ "certificate": described(text(), "PEM with certificate and key, or PFX."), "password_env": variable }),
+        &["certificate"],
+    );
+    let words: Vec<&str> = Credential::WORDS.iter().map(|(word, _)| *word).collect();
+    let credential = json!({ "anyOf": [
+        { "enum": words },
+        certificate,
+        one("secret_env", variable),
+        one("secret_file", text()),
+        one("token_file", text()),
+    ] });
+    let id = json!({ "type": "string", "format": "uuid" });
+    let address = json!({ "type": "string", "pattern": "^https?://(127\\.|\\[::1\\])" });
+    object(
+        json!({
+            "client_id": described(id.clone(), "The application that reads."),
+            "credential": credential,
+            "apply_client_id": described(id, "The application that may write: another one than the one that reads."),
+            "apply_credential": credential,
+            "cloud": { "enum": CLOUDS.iter().map(|cloud| cloud.name).collect::<Vec<_>>() },
+            "host": described(text(), "Another of the cloud's own names for Exchange Online."),
+            "endpoints": object(json!({ "login": address, "exchange": address }), &["login", "exchange"]),
+        }),
+        &["credential"],
     )
 }
 
