@@ -281,7 +281,36 @@ struct Failure {
 
 /// Renders the report as canonical JSON.
 pub fn render(report: &Report<'_>) -> String {
-    canonical::to_string(&serde_json::to_value(wire(report)).unwrap_or_default())
+    let text = canonical_of(&wire(report));
+    // Of a fleet one tenant's tree is in memory at a time.
+    let Some((head, tail)) = text.split_once(NO_TENANTS) else {
+        return text;
+    };
+    let mut whole = head.to_owned();
+    let mut tenants = report.tenants.iter().map(tenant).peekable();
+    if tenants.peek().is_none() {
+        return text;
+    }
+    whole.push_str("\n  \"tenants\": [");
+    let mut comma = "";
+    for tenant in tenants {
+        whole.push_str(comma);
+        comma = ",";
+        for line in canonical_of(&tenant).lines() {
+            whole.push_str("\n    ");
+            whole.push_str(line);
+        }
+    }
+    whole.push_str("\n  ]");
+    whole.push_str(tail);
+    whole
+}
+
+/// Where a report's tenants are to stand: a member of the outermost object, by its indentation.
+const NO_TENANTS: &str = "\n  \"tenants\": []";
+
+fn canonical_of(value: &impl Serialize) -> String {
+    canonical::to_string(&serde_json::to_value(value).unwrap_or_default())
 }
 
 /// The JSON Schema of the report.
@@ -344,7 +373,8 @@ fn wire(report: &Report<'_>) -> Wire {
             .iter()
             .map(|own| finding(own, &report.own_key()))
             .collect(),
-        tenants: report.tenants.iter().map(tenant).collect(),
+        // Each is written by itself.
+        tenants: Vec::new(),
         out_of_scope: report.out_of_scope.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::emulator::Options;
 use crate::world::{World, organization};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Read as _;
 use std::net::TcpListener;
 
@@ -165,16 +165,20 @@ fn what_is_fetched_can_be_kept_as_an_export() {
         .repo
         .run(&["fetch", "--from", "kept.json"])
         .expect(0, &["3 connectors"]);
-    let direct = world
-        .run(&["fetch"])
-        .stdout
-        .replace("\"exchange\"", "\"export\"");
-    let kept = world.repo.run(&["fetch", "--from", "kept.json"]).stdout;
-    let settle = |text: &str| {
-        let lines = text.lines().filter(|line| !line.contains("WhenChangedUTC"));
-        lines.collect::<Vec<_>>().join("\n")
+    let settled = |text: &str| -> Value {
+        let mut snapshot: Value = serde_json::from_str(text).unwrap();
+        for connector in snapshot["inbound_connectors"].as_array_mut().unwrap() {
+            connector["metadata"]["WhenChangedUTC"] = Value::Null;
+        }
+        json!([
+            snapshot["inbound_connectors"],
+            snapshot["accepted_domains"],
+            snapshot["organization"]
+        ])
     };
-    assert_eq!(settle(&direct), settle(&kept));
+    let direct = world.run(&["fetch"]).stdout;
+    let kept = world.repo.run(&["fetch", "--from", "kept.json"]).stdout;
+    assert_eq!(settled(&direct), settled(&kept));
 }
 
 #[test]
@@ -193,4 +197,61 @@ fn a_proxy_of_the_environment_never_sees_a_rehearsal() {
     if let Ok((mut stream, _)) = proxy.accept() {
         panic!("the proxy was asked: {:?}", stream.read(&mut bytes));
     }
+}
+
+#[test]
+fn what_stands_around_the_connectors_is_recorded_and_decides_nothing() {
+    let world = World::with(Options::default(), |organization| {
+        organization["transport_rules"] = json!([{ "Name": "Disclaimer", "Guid": "11111111-2222-4333-8444-555555555555", "State": "Enabled" }]);
+    });
+    world.repo.git(&["init", "-q"]);
+    world.run(&["snapshot"]).expect(0, &["clean"]);
+    let rules = world
+        .repo
+        .git(&["show", "connguard/history:contoso/transport-rules.json"]);
+    assert!(rules.contains("Disclaimer"), "{rules}");
+    // One part that cannot be read is missing, with its request; the others are there.
+    world
+        .emulator
+        .add_fault("Get-TransportRule=403-nul".parse().unwrap());
+    world.run(&["snapshot"]).expect(
+        0,
+        &["clean", "transport_rules", "may not run this", "request"],
+    );
+    assert_eq!(
+        world
+            .repo
+            .git(&["show", "connguard/history:contoso/transport-rules.json"]),
+        rules
+    );
+    world.repo.history(&["verify"]).expect(0, &[]);
+}
+
+#[test]
+fn what_one_job_keeps_another_records_as_read_from_the_service() {
+    let world = World::new();
+    world.repo.git(&["init", "-q"]);
+    world.run(&["check", "--keep", "read"]).expect(0, &[]);
+    world.emulator.add_fault("*=500".parse().unwrap());
+    // Without any credential, and without the service.
+    world
+        .run_with(&["snapshot", "--from", "read"], &[("CONNGUARD_SECRET", "")])
+        .expect(0, &["clean"]);
+    world
+        .run(&["check", "--from", "history"])
+        .expect(0, &["CLEAN"]);
+    // A file in the repository cannot say so of itself.
+    world
+        .repo
+        .write("exports/contoso.json", world.repo.read("read/contoso.json"));
+    let config = world.repo.read("connguard.yaml");
+    let until = config.find("    source:").unwrap();
+    world.repo.write(
+        "connguard.yaml",
+        format!(
+            "{}    source: {{ export: exports/contoso.json }}\n",
+            &config[..until]
+        ),
+    );
+    world.run(&["check"]).expect(3, &["export"]);
 }
