@@ -113,7 +113,7 @@ impl Live {
             };
             let console = self.console.clone();
             let tell = Box::new(move |text: &str| console.say(text));
-            let mut sign_in = SignIn::new(Http::new(patience)?, &self.folder, tell);
+            let mut sign_in = SignIn::new(Http::new(patience), &self.folder, tell);
             // A fleet's tokens are not kept: each is needed once.
             sign_in.keeps = self.arguments.role == Role::Writer;
             Ok(sign_in)

@@ -46,7 +46,7 @@ pub fn worth(what: &str, lists: bool, reply: Reply) -> Worth<Page> {
                 "find out what answers in the place of the service: a proxy, or a page for signing in",
             )),
         },
-        _ => Worth::Never(refusal(what, &reply)),
+        _ => Worth::Never(refusal(what, lists, &reply)),
     }
 }
 
@@ -72,6 +72,12 @@ fn page(lists: bool, reply: &Reply) -> Result<Page, String> {
     let broken = |problem: crate::document::Problem| format!("the answer is broken: {problem}");
     let root = json::Value::parse(source).map_err(broken)?;
     let members = root.object().map_err(broken)?;
+    // A stream that breaks after its status says so in the body.
+    if members.iter().any(|(key, _)| {
+        key.eq_ignore_ascii_case("error") || key.eq_ignore_ascii_case("@odata.error")
+    }) {
+        return Err("the answer ends with an error".to_owned());
+    }
     let member = |name: &str| {
         members
             .iter()
@@ -81,10 +87,15 @@ fn page(lists: bool, reply: &Reply) -> Result<Page, String> {
     let rows = match member("value") {
         Some(value) if value.shape() == Shape::Array => {
             let items = value.array().map_err(broken)?;
+            let is_null = |item: &&json::Value<'_>| item.shape() == Shape::Null;
+            let nulls = items.iter().filter(is_null).count();
+            // One alone is an array that PowerShell made of nothing; beside rows it stands for one that is lost.
+            if nulls > 0 && items.len() > 1 {
+                return Err("the answer holds null in the place of an object".to_owned());
+            }
             items
                 .iter()
-                // An array that PowerShell made of nothing.
-                .filter(|item| item.shape() != Shape::Null)
+                .filter(|item| !is_null(item))
                 .map(|item| item.raw_text().to_owned())
                 .collect()
         }
@@ -100,6 +111,18 @@ fn page(lists: bool, reply: &Reply) -> Result<Page, String> {
             doubts.push(format!("the service warned: {}", excerpt(&words)));
         }
     }
+    // What else says that there is more, in whatever spelling of the protocol.
+    let more = members.iter().find(|(key, _)| {
+        let key = key.to_ascii_lowercase();
+        key != "@odata.nextlink" && (key.contains("nextlink") || key.contains("deltalink"))
+            || key == "@odata.nextlink" && member("@odata.nextLink").is_none()
+    });
+    if let Some((key, _)) = more {
+        doubts.push(format!(
+            "the answer has more pages, named {:?}",
+            excerpt(key)
+        ));
+    }
     let next = match member("@odata.nextLink") {
         Some(link) => link.optional_text().map_err(broken)?,
         None => None,
@@ -113,13 +136,18 @@ fn page(lists: bool, reply: &Reply) -> Result<Page, String> {
 }
 
 /// Why the service refused a cmdlet.
-fn refusal(what: &str, reply: &Reply) -> Fault {
+fn refusal(what: &str, reads: bool, reply: &Reply) -> Fault {
     let fault = |kind: Kind, message: String, help: &str| Fault::new(kind, what, message, help);
     match reply.status {
         401 => fault(
             Kind::Unauthorized,
             "the service does not accept the token (401)".to_owned(),
             "the application needs the app role Exchange.ManageAsApp of Office 365 Exchange Online, with admin consent; connguard doctor looks at it",
+        ),
+        403 if !reads => fault(
+            Kind::Forbidden,
+            "the identity may not run this (403)".to_owned(),
+            "give the identity that applies the directory role Exchange Administrator, to unblock also Security Administrator; new roles take up to half an hour",
         ),
         403 => fault(
             Kind::Forbidden,
@@ -300,6 +328,16 @@ mod tests {
             r#"{"value":[],"value":[]}"#,
         ] {
             assert!(fault(200, body).starts_with("again: "), "{body}");
+        }
+        for body in [
+            r#"{"value":[{"Name":"a"},null]}"#,
+            r#"{"value":[{"Name":"a"}],"error":{"message":"broke"}}"#,
+        ] {
+            assert!(fault(200, body).starts_with("again: "), "{body}");
+        }
+        for link in ["@nextLink", "@odata.nextlink", "odata.nextLink"] {
+            let body = format!(r#"{{"value":[{{"Name":"a"}}],"{link}":"x"}}"#);
+            assert!(fault(200, &body).contains("has more pages"), "{body}");
         }
         assert!(fault(200, r#"{"value":[null]}"#).contains("rows: []"));
         assert!(fault(200, r#"{"value":[],"@adminapi.warnings":["more"]}"#).contains("warned"));

@@ -84,7 +84,7 @@ impl Claims {
 
     /// How many seconds it is good yet.
     pub fn left(&self, now: Timestamp) -> Option<i64> {
-        self.exp.map(|exp| exp - now.as_second())
+        self.exp.map(|exp| exp.saturating_sub(now.as_second()))
     }
 
     /// The organization.

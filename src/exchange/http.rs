@@ -9,11 +9,11 @@ use reqwest::{Method, Url};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The largest answer that is read, in bytes. Ten thousand connectors are some forty million.
-const LARGEST: usize = 128 * 1024 * 1024;
+pub const LARGEST: usize = 128 * 1024 * 1024;
 
 /// So many requests at a time go to one host, however many tenants are read.
 const PER_HOST: usize = 48;
@@ -26,10 +26,10 @@ const REQUEST_ID: &str = "request-id";
 
 /// Sends requests.
 pub struct Http {
-    /// For the service.
-    client: Client,
+    /// For the service. Made when it is needed: it reads the certificates of this machine.
+    client: OnceLock<Result<Client, Fault>>,
     /// For addresses of this machine, which no proxy may see.
-    near: Client,
+    near: OnceLock<Result<Client, Fault>>,
     /// How long is waited.
     pub patience: Patience,
     hosts: Hosts,
@@ -120,36 +120,38 @@ pub enum Worth<T> {
 }
 
 impl Http {
-    /// A client that waits so long.
-    ///
-    /// # Errors
-    ///
-    /// A fault of this machine: its certificates or its proxy cannot be used.
-    pub fn new(patience: Patience) -> Result<Self, Fault> {
+    /// A client that waits so long. Nothing is looked at before something is sent.
+    pub fn new(patience: Patience) -> Self {
         // A second provider in one process is no mistake of ours.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
-            Client::builder()
-                .user_agent(concat!("connguard/", env!("CARGO_PKG_VERSION")))
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(CONNECTING.min(patience.request))
-                .timeout(patience.request)
-                .referer(false)
-        };
-        let failed = |error: reqwest::Error| {
-            Fault::new(
-                Kind::Local,
-                "network",
-                format!("no request can be sent from here: {}", reason(&error)),
-                "look at the proxy variables and at this machine's certificates",
-            )
-        };
-        Ok(Self {
-            client: builder().build().map_err(failed)?,
-            near: builder().no_proxy().build().map_err(failed)?,
+        Self {
+            client: OnceLock::new(),
+            near: OnceLock::new(),
             patience,
             hosts: Hosts::default(),
-        })
+        }
+    }
+
+    fn client(&self, near: bool) -> Result<&Client, Fault> {
+        let kept = if near { &self.near } else { &self.client };
+        let made = kept.get_or_init(|| {
+            let builder = Client::builder()
+                .user_agent(concat!("connguard/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECTING.min(self.patience.request))
+                .timeout(self.patience.request)
+                .referer(false);
+            let builder = if near { builder.no_proxy() } else { builder };
+            builder.build().map_err(|error| {
+                Fault::new(
+                    Kind::Local,
+                    "network",
+                    format!("no request can be sent from here: {}", reason(&error)),
+                    "look at the proxy variables and at this machine's certificates",
+                )
+            })
+        });
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// Sends a request once.
@@ -171,8 +173,13 @@ impl Http {
             let message = "the time for this tenant is over".to_owned();
             return Err(lost(true, true, Kind::Budget, message));
         }
+        let client = self.client(call.near).map_err(|fault| Lost {
+            unsent: true,
+            final_: true,
+            fault,
+        })?;
         let _place = self.hosts.enter(call.url.host_str().unwrap_or_default());
-        let sent = self.request(call, &own_id).timeout(timeout).send();
+        let sent = request(client, call, &own_id).timeout(timeout).send();
         let mut response = sent.map_err(|error| {
             let words = reason(&error);
             let certificate = words.contains("certificate");
@@ -280,22 +287,21 @@ impl Http {
         }
         unreachable_fault(call)
     }
+}
 
-    fn request(&self, call: &Call<'_>, own_id: &str) -> RequestBuilder {
-        let client = if call.near { &self.near } else { &self.client };
-        let mut request = client
-            .request(call.method.clone(), call.url.clone())
-            .header("client-request-id", own_id);
-        for (name, value) in &call.headers {
-            request = request.header(*name, value.clone());
-        }
-        match call.body {
-            Body::None => request,
-            Body::Json(text) => request
-                .header("content-type", "application/json; charset=utf-8")
-                .body(text.to_owned()),
-            Body::Form(fields) => request.form(fields),
-        }
+fn request(client: &Client, call: &Call<'_>, own_id: &str) -> RequestBuilder {
+    let mut request = client
+        .request(call.method.clone(), call.url.clone())
+        .header("client-request-id", own_id);
+    for (name, value) in &call.headers {
+        request = request.header(*name, value.clone());
+    }
+    match call.body {
+        Body::None => request,
+        Body::Json(text) => request
+            .header("content-type", "application/json; charset=utf-8")
+            .body(text.to_owned()),
+        Body::Form(fields) => request.form(fields),
     }
 }
 

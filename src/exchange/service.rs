@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Page, worth};
 use super::front_door::discover;
-use super::http::{Body, Call};
+use super::http::{Body, Call, LARGEST};
 use super::write::Written;
 use super::{Budget, Endpoints, Fault, Identity, Kind, SignIn, Token};
 use crate::connector::Guid;
@@ -128,6 +128,7 @@ impl<'s> Service<'s> {
         let first = self.url(self.host()?)?;
         let mut seen = BTreeSet::new();
         let mut url = first.clone();
+        let mut bytes = 0;
         loop {
             let page = match self.page(cmdlet.name, &url, &body) {
                 Ok(page) => page,
@@ -140,6 +141,13 @@ impl<'s> Service<'s> {
                 }
             };
             answer.requests.push(page.request);
+            bytes += page.rows.iter().map(String::len).sum::<usize>();
+            if bytes > LARGEST {
+                answer
+                    .doubts
+                    .push(format!("its pages are larger than {} MiB", LARGEST >> 20));
+                return Ok(answer);
+            }
             answer.rows.extend(page.rows);
             answer.doubts.extend(page.doubts);
             let Some(next) = page.next else {

@@ -30,6 +30,8 @@ pub struct Run {
     pub verdicts: BTreeMap<Verdict, usize>,
     /// Whether the time was given by hand.
     pub clock_given: bool,
+    /// Whether addresses of the machine stood for the service: what was read then is nobody's organization.
+    pub rehearsal: bool,
     /// What connguard itself did to an organization, where that is what the commit is about.
     pub act: Option<Act>,
     /// The program's version.
@@ -138,6 +140,9 @@ impl Run {
         if self.clock_given {
             let _ = writeln!(message, "Clock: given");
         }
+        if self.rehearsal {
+            let _ = writeln!(message, "Rehearsal: yes");
+        }
         if let Some(act) = &self.act {
             message.push_str(&act.trailers());
         }
@@ -155,6 +160,7 @@ impl Run {
             read: Read::Only(BTreeSet::new()),
             verdicts: BTreeMap::new(),
             clock_given: false,
+            rehearsal: false,
             act: None,
             version: String::new(),
         };
@@ -210,6 +216,7 @@ impl Run {
             }
             "Clock" => self.clock_given = true,
             "Connguard-Version" => value.clone_into(&mut self.version),
+            "Rehearsal" => self.rehearsal = true,
             "Act" | "Act-Tenant" | "Act-State" | "Act-By" | "Act-Requests" => {
                 Act::take(&mut self.act, key, value)?;
             }

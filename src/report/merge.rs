@@ -5,8 +5,10 @@
 //! that no tenant is left out unseen.
 
 use super::json::SCHEMA;
+use crate::document::time::parse_time;
 use crate::finding::excerpt;
 use crate::verdict;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,13 +35,16 @@ pub fn merge(reports: &[(String, Value)]) -> Result<Value, String> {
         }
     }
     whole(reports)?;
+    let oldest = of_one_time(reports)?;
     let tenants = tenants(reports)?;
     let mut merged = first.clone();
     let judged: Vec<&Value> = reports
         .iter()
         .map(|(_, report)| report)
-        // A part without tenants has judged nothing, and hides nothing.
-        .filter(|report| !list(report, "tenants").is_empty())
+        // A part without tenants has judged nothing, and ends with 3 for that alone.
+        .filter(|report| {
+            !list(report, "tenants").is_empty() || report.get("exit_code") != Some(&json!(3))
+        })
         .collect();
     let judged = if judged.is_empty() {
         vec![first]
@@ -75,11 +80,7 @@ pub fn merge(reports: &[(String, Value)]) -> Result<Value, String> {
         "tenants",
         json!(tenants.values().collect::<Vec<_>>()),
     );
-    let newest = reports
-        .iter()
-        .map(|(_, report)| text(report, "generated_at"))
-        .max();
-    set(&mut merged, "generated_at", json!(newest));
+    set(&mut merged, "generated_at", json!(oldest));
     if let Some(options) = merged.get_mut("options") {
         set(options, "shard", Value::Null);
     }
@@ -96,6 +97,33 @@ const SAME: [&str; 7] = [
     "/options/change",
     "/tool/version",
 ];
+
+/// Parts of one run were made within this time.
+const TOGETHER: SignedDuration = SignedDuration::from_hours(6);
+
+/// The oldest time of the parts: what the whole is as new as.
+fn of_one_time(reports: &[(String, Value)]) -> Result<String, String> {
+    let mut times = Vec::new();
+    for (name, report) in reports {
+        let time = parse_time(text(report, "generated_at"));
+        times.push((
+            time.ok_or_else(|| format!("{name} does not say when it was made"))?,
+            name,
+        ));
+    }
+    times.sort();
+    match (times.first(), times.last()) {
+        (Some((oldest, old)), Some((newest, new))) => {
+            if newest.duration_since(*oldest) > TOGETHER {
+                return Err(format!(
+                    "{old} was made at {oldest}, and {new} at {newest}: parts of one run are made within {TOGETHER:#}"
+                ));
+            }
+            Ok(oldest.to_string())
+        }
+        _ => Err("there is no report to join".to_owned()),
+    }
+}
 
 fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value
@@ -194,6 +222,7 @@ mod tests {
     fn part(shard: &str, tenant: &str, verdict: &str, code: u8) -> (String, Value) {
         let report = json!({
             "schema": SCHEMA,
+            "generated_at": "2026-11-21T12:00:00Z",
             "options": { "shard": shard, "fail_on": "low" },
             "exit_code": code,
             "verdict": verdict,

@@ -89,6 +89,7 @@ fn answer(service: &Service<'_>, part: Part) -> Result<Answer, Fault> {
     if part == Part::InboundConnectors && answer.rows.is_empty() && answer.doubts.is_empty() {
         let second = service.list(&question(part))?;
         answer.requests.extend(second.requests.iter().cloned());
+        answer.doubts.extend(second.doubts.iter().cloned());
         if !second.rows.is_empty() {
             answer.doubts.push(
                 "the service returned no connector, and when it was asked again it did".to_owned(),
@@ -102,20 +103,19 @@ fn answer(service: &Service<'_>, part: Part) -> Result<Answer, Fault> {
     Ok(answer)
 }
 
-/// Leaves each connector once: one that is there twice, as a row at the edge of two pages may be, is no
-/// second connector, and a sign that the answer is not to be relied on.
+/// Leaves rows that are the same once, as the row at the edge of two pages may be there twice; a connector that is
+/// there in two versions stays so. Either is a sign that the answer is not to be relied on.
 fn once_each(answer: &mut Answer) {
     let id = |row: &String| {
         let row: Json = serde_json::from_str(row).ok()?;
         let id = row.get("ExchangeObjectId").or_else(|| row.get("Guid"))?;
         Some(id.as_str()?.to_lowercase())
     };
-    let mut seen = BTreeSet::new();
-    let before = answer.rows.len();
-    answer
-        .rows
-        .retain(|row| id(row).is_none_or(|id| seen.insert(id)));
-    if answer.rows.len() < before {
+    let ids: Vec<String> = answer.rows.iter().filter_map(id).collect();
+    let different: BTreeSet<&String> = ids.iter().collect();
+    if different.len() < ids.len() {
+        let mut seen = BTreeSet::new();
+        answer.rows.retain(|row| seen.insert(row.clone()));
         answer
             .doubts
             .push("the service returned a connector more than once".to_owned());
@@ -137,9 +137,11 @@ fn as_export(tenant_id: &str, now: Timestamp, parts: &[(Part, Result<Answer, Fau
         };
         complete.insert(part.name().to_owned(), state);
     }
+    // Whose answer it is the answer has to say itself: the tenant id is what was asked for.
+    let domain = initial_domain(parts);
     let organization = Organization {
-        tenant_id: Some(tenant_id.to_owned()),
-        domain: initial_domain(parts),
+        tenant_id: domain.is_some().then(|| tenant_id.to_owned()),
+        domain,
     };
     let members = [
         ("connguard", json!(EXPORT_VERSION)),

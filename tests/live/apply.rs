@@ -367,3 +367,107 @@ fn a_connector_is_unblocked_only_once_it_is_what_was_approved() {
         .history(&["log"])
         .expect(0, &["unblock", "completed"]);
 }
+
+/// A plan that somebody changed and gave a digest of its own.
+fn forged(world: &World, change: impl FnOnce(&mut Value)) -> String {
+    let mut plan: Value = serde_json::from_str(&world.repo.read("plan.json")).unwrap();
+    change(&mut plan);
+    plan.as_object_mut().unwrap().remove("digest");
+    let digest = connguard::digest::Digest::of(connguard::canonical::to_string(&plan).as_bytes());
+    plan["digest"] = json!(digest.to_string());
+    world.repo.write("forged.json", plan.to_string());
+    digest.to_string()
+}
+
+#[test]
+fn what_a_plan_says_of_itself_is_not_believed() {
+    let world = World::attacked();
+    world.planned(&[]);
+    let apply = |digest: &str| {
+        world.run(&[
+            "apply",
+            "forged.json",
+            "--approve",
+            digest,
+            "--remove",
+            "--switch-on",
+            "--wait",
+            "1s",
+        ])
+    };
+    let digest = forged(&world, |plan| {
+        plan["steps"][1]["direction"] = json!("neutral")
+    });
+    apply(&digest).expect(3, &["not one that a plan made now would have"]);
+    let digest = forged(&world, |plan| plan["steps"][0]["words"] = json!("harmless"));
+    apply(&digest).expect(3, &["not one that a plan made now would have"]);
+    let digest = forged(&world, |plan| {
+        plan["made_at"] = json!("2098-01-01T00:00:00Z")
+    });
+    apply(&digest).expect(3, &["later than now"]);
+    let digest = forged(&world, |plan| {
+        plan["expires"] = json!("2098-01-01T00:00:00Z")
+    });
+    apply(&digest).expect(3, &["longer than the policy lets plans be"]);
+    assert!(world.written().is_empty());
+}
+
+#[test]
+fn a_connector_is_unblocked_under_either_of_its_ids() {
+    let other = "ffffffff-7d20-4c55-9b1a-6e2f3d4c5b01";
+    let world = World::with(Options::default(), |organization| {
+        for own in organization["inbound_connectors"].as_array_mut().unwrap() {
+            if own["ExchangeObjectId"] == RELAY {
+                own["Guid"] = json!(other);
+            }
+        }
+        organization["blocked_connectors"] = json!([{ "ConnectorId": other, "Reason": "spam" }]);
+    });
+    world.repo.git(&["init", "-q"]);
+    world
+        .run(&["unblock", RELAY, "--approve", other, "--wait", "2s"])
+        .expect(0, &["no longer listed"]);
+    assert_eq!(world.written(), ["Remove-BlockedConnector"]);
+}
+
+#[test]
+fn two_that_push_leave_one_line_of_commits() {
+    let world = World::attacked();
+    world.repo.git(&["init", "-q"]);
+    let remote = tempfile::TempDir::new().unwrap();
+    let address = remote.path().display().to_string();
+    world.repo.git(&["init", "-q", "--bare", &address]);
+    let digest = world.planned(&[]);
+    apply(&world, &digest, &["--push", &address]).expect(0, &["carried out to its end"]);
+    let there = world
+        .repo
+        .git(&["-C", &address, "rev-parse", "refs/heads/connguard/history"]);
+    assert_eq!(there.trim(), world.repo.tip());
+    let log = world
+        .repo
+        .git(&["-C", &address, "log", "--format=%B", "connguard/history"]);
+    assert_eq!(log.matches("Act-State: intent").count(), WHOLE.len());
+}
+
+#[test]
+fn a_rehearsal_is_no_verdict_of_a_real_organization() {
+    let world = World::new();
+    world.repo.git(&["init", "-q"]);
+    world.run(&["snapshot"]).expect(0, &["clean"]);
+    world
+        .run(&["check", "--from", "history"])
+        .expect(0, &["IN A REHEARSAL"]);
+    let pin = world.repo.pin();
+    world
+        .repo
+        .run(&[
+            "check",
+            "--from",
+            "history",
+            "--root",
+            &pin,
+            "--now",
+            crate::harness::NOW,
+        ])
+        .expect(3, &["made in a rehearsal"]);
+}

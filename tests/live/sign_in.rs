@@ -273,3 +273,34 @@ fn people_with_the_azure_cli() {
         .run_with(&["fetch"], &[("PATH", &path)])
         .expect(1, &["AADSTS50076", "second factor"]);
 }
+
+#[test]
+fn a_program_that_never_answers_is_not_waited_for() {
+    let world = World::new();
+    with_credential(&world, "azure-cli");
+    world.repo.write("bin/az", "#!/bin/sh\nexec sleep 600\n");
+    fs::set_permissions(world.repo.path("bin/az"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", world.repo.path("bin").display());
+    world
+        .run_with(&["fetch", "--budget", "1s"], &[("PATH", &path)])
+        .expect(1, &["within the time"]);
+}
+
+#[test]
+fn a_file_that_is_no_secret_is_not_sent() {
+    let world = World::new();
+    with_credential(&world, "{ secret_file: key }");
+    world
+        .repo
+        .write("key", fs::read(crate::harness::key("alice")).unwrap());
+    world.run(&["fetch"]).expect(1, &["holds no secret"]);
+    world.repo.replace(
+        "connguard.yaml",
+        "{ secret_file: key }",
+        "{ secret_env: CONNGUARD_HISTORY_KEY }",
+    );
+    world
+        .run(&["fetch"])
+        .expect(1, &["none of connguard's own"]);
+    assert!(world.emulator.requests().is_empty());
+}

@@ -7,6 +7,8 @@ use crate::digest::Digest;
 use crate::finding::excerpt;
 use crate::hostile_text::visible;
 use crate::plan::{Plan, Standing, Step};
+use crate::report::plan::{PlanFormat, render};
+use jiff::Timestamp;
 use std::fmt::Write as _;
 
 pub(super) fn parse(text: &str) -> Result<Digest, String> {
@@ -18,7 +20,7 @@ pub(super) fn parse(text: &str) -> Result<Digest, String> {
 
 /// Asks, unless the command line approves just this plan.
 pub(super) fn ask(
-    plan: &Plan,
+    (plan, now): (&Plan, Timestamp),
     standings: &[Standing],
     chosen: &[usize],
     approved: Option<Digest>,
@@ -34,7 +36,9 @@ pub(super) fn ask(
             "review the plan that is to be carried out, and approve that one",
         ));
     }
-    let mut question = format!("\n{} in {}\n", digest, visible(&plan.tenant));
+    // What each step sets, before it is asked for.
+    let mut question = render(&[plan], PlanFormat::Human, now);
+    let _ = writeln!(question, "\nof {digest} in {}", visible(&plan.tenant));
     for (index, (step, standing)) in plan.steps.iter().zip(standings).enumerate() {
         let mark = match standing {
             Standing::Done => "done before",

@@ -85,7 +85,10 @@ impl<'c, 'r> Carrier<'c, 'r> {
                 outcomes.add(index, if done { Fate::DoneBefore } else { Fate::Left });
                 continue;
             }
-            let fate = self.one(index, step, unsettled.contains(&(index + 1)))?;
+            // Whatever was written before is shown and recorded, whatever becomes of this one.
+            let fate = self
+                .one(index, step, unsettled.contains(&(index + 1)))
+                .unwrap_or_else(|failure| Fate::CutOff(format!("{failure} → {}", failure.help())));
             self.work.console.note(&format!(
                 "{}. {}: {}",
                 index + 1,
@@ -149,12 +152,14 @@ impl<'c, 'r> Carrier<'c, 'r> {
         let mut requests = Vec::new();
         let mut cmdlet = first;
         let mut emptied = false;
-        for attempt in 0..=SENT_AGAIN {
+        let mut again = 0;
+        loop {
             match self.send(&cmdlet)? {
                 Written::Done(page) => {
                     requests.push(page.request);
                     return Ok(match self.seen(index)? {
                         Standing::Done => Fate::Done(requests),
+                        Standing::Surprise(why) => Fate::Surprise(why),
                         _ => Fate::NotSeen(requests),
                     });
                 }
@@ -180,19 +185,22 @@ impl<'c, 'r> Carrier<'c, 'r> {
                     self.work.console.note(&format!(
                         "{fault}: nobody knows whether it was carried out; looking"
                     ));
-                    if self.seen(index)? == Standing::Done {
-                        return Ok(Fate::Done(requests));
+                    match self.seen(index)? {
+                        Standing::Done => return Ok(Fate::Done(requests)),
+                        // Somebody else is at it: nothing is sent over what they did.
+                        Standing::Surprise(why) => return Ok(Fate::Surprise(why)),
+                        Standing::Open | Standing::ByHand => {}
                     }
                     // To set the same values twice does no harm; to make or remove a connector twice may.
                     let repeatable =
                         matches!(step.action, Action::Set | Action::Disable | Action::Rename);
-                    if !repeatable || attempt == SENT_AGAIN {
+                    if !repeatable || again == SENT_AGAIN {
                         return Ok(Fate::Unknown(fault.after(&requests)));
                     }
+                    again += 1;
                 }
             }
         }
-        Ok(Fate::NotSeen(requests))
     }
 
     fn send(&self, cmdlet: &Cmdlet<'_>) -> Result<Written, Failure> {

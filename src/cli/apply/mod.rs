@@ -24,6 +24,7 @@ use crate::cli::snapshot::SnapshotArgs;
 use crate::digest::Digest;
 use crate::history::act::{Deed, State};
 use crate::plan::{Action, Plan, Purpose, Standing, Step, progress};
+use crate::trust::header::CLOCK_SKEW;
 use carrier::Carrier;
 use clap::Args;
 use outcome::Outcomes;
@@ -115,6 +116,15 @@ pub(super) fn run(common: &Common, arguments: &ApplyArgs, console: &Console) -> 
     if let Some(reason) = plan.obstacle(now) {
         return Err(refused(reason, "connguard plan makes a new one"));
     }
+    if plan.made_at.duration_since(now) > CLOCK_SKEW {
+        return Err(refused(
+            format!(
+                "it says that it was made at {}, which is later than now",
+                plan.made_at
+            ),
+            "connguard plan makes a new one; find out who wrote this one",
+        ));
+    }
     let recording = arguments.writing.recording(&plan.tenant);
     let repository = session::repository(common, &recording, console)?;
     let session = Session::new(&repository, &recording, console)?;
@@ -127,12 +137,24 @@ pub(super) fn run(common: &Common, arguments: &ApplyArgs, console: &Console) -> 
             plan.purpose,
             arguments.changes,
         )?;
+        if plan.expires.duration_since(plan.made_at) > fresh.expires.duration_since(fresh.made_at) {
+            return Err(refused(
+                "it says that it is good for longer than the policy lets plans be",
+                "connguard plan makes a new one; find out who wrote this one",
+            ));
+        }
         work.never_completed(&plan)?;
         let connectors = session::connectors(&looked.0)?;
         let standings = progress(&plan, &connectors);
         let chosen = chosen(&plan, &standings, arguments, console)?;
         in_both(&plan, &fresh, &standings, &chosen)?;
-        approval::ask(&plan, &standings, &chosen, arguments.approve, console)?;
+        approval::ask(
+            (&plan, now),
+            &standings,
+            &chosen,
+            arguments.approve,
+            console,
+        )?;
         let deed = Deed::Apply(plan.digest());
         let carrier = Carrier::new(work, &plan, deed, arguments.writing.wait)?;
         if chosen.is_empty() && standings.contains(&Standing::Open) {
@@ -178,8 +200,9 @@ fn finish(carrier: &Carrier<'_, '_>, outcomes: Outcomes, fresh: &Plan, format: S
         State::Stopped
     };
     let act = carrier.act(state, &outcomes.requests());
-    let recorded = carrier.work.record(&act)?;
-    outcomes.show(carrier, &recorded, (state, fresh), format)?;
+    let recorded = carrier.work.record(&act);
+    outcomes.show(carrier, recorded.as_ref().ok(), (state, fresh), format)?;
+    let recorded = recorded?;
     if let Some(reason) = &recorded.unpushed {
         carrier.work.console.note(&format!(
             "recorded here and not pushed: {reason} → connguard snapshot --push pushes it"
@@ -315,7 +338,7 @@ fn in_both(
     Ok(())
 }
 
-/// Whether two steps do the same to the same.
+/// Whether two steps do the same to the same, and say the same of it: what a reviewer read must be what is true.
 fn same(one: &Step, other: &Step) -> bool {
     let values = |step: &Step| -> Vec<_> {
         let settings = step.settings.iter();
@@ -323,7 +346,18 @@ fn same(one: &Step, other: &Step) -> bool {
             .map(|own| (own.property, own.before.clone(), own.after.clone()))
             .collect()
     };
-    one.action == other.action && one.connector == other.connector && values(one) == values(other)
+    let said = |step: &Step| {
+        (
+            step.direction,
+            step.reversible,
+            step.words.clone(),
+            step.lost.clone(),
+        )
+    };
+    one.action == other.action
+        && one.connector == other.connector
+        && values(one) == values(other)
+        && said(one) == said(other)
 }
 
 fn refused(message: impl Into<String>, help: impl Into<String>) -> Failure {

@@ -33,6 +33,8 @@ pub(super) enum Fate {
     Failed(Fault),
     /// The connector is not as the plan knows it.
     Surprise(String),
+    /// Looking or recording failed: nobody knows more than the history says.
+    CutOff(String),
     /// It was not chosen, or something before it did not end well.
     Left,
     /// A person does it.
@@ -48,6 +50,7 @@ impl Fate {
             Self::Unknown(_) => "unknown",
             Self::Failed(_) => "failed",
             Self::Surprise(_) => "changed-meanwhile",
+            Self::CutOff(_) => "cut-off",
             Self::Left => "left",
             Self::ByHand => "by-hand",
         }
@@ -65,6 +68,9 @@ impl Fate {
             ),
             Self::Failed(fault) => format!("FAILED: {fault} → {}", fault.help),
             Self::Surprise(why) => format!("STOPPED: {why}"),
+            Self::CutOff(why) => {
+                format!("CUT OFF: {why}; run it again: it looks first, and does what is left")
+            }
             Self::Left => "left".to_owned(),
             Self::ByHand => "to be done by hand".to_owned(),
         }
@@ -81,7 +87,7 @@ impl Fate {
 
     const fn code(&self) -> u8 {
         match self {
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::CutOff(_) => 1,
             Self::NotSeen(_) | Self::Unknown(_) | Self::Surprise(_) => 3,
             Self::Done(_) | Self::DoneBefore | Self::Left | Self::ByHand => 0,
         }
@@ -106,7 +112,8 @@ impl Outcomes {
 
     /// Whether nothing more is written.
     pub fn ended(&self) -> bool {
-        let stops = |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Surprise(_));
+        let stops =
+            |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Surprise(_) | Fate::CutOff(_));
         self.interrupted || self.all.iter().any(|(_, fate)| stops(fate))
     }
 
@@ -137,7 +144,7 @@ impl Outcomes {
     pub fn show(
         &self,
         carrier: &Carrier<'_, '_>,
-        recorded: &Recorded,
+        recorded: Option<&Recorded>,
         (state, fresh): (State, &Plan),
         format: Shown,
     ) -> Result<(), Failure> {
@@ -151,7 +158,12 @@ impl Outcomes {
         }
     }
 
-    fn page(&self, plan: &Plan, recorded: &Recorded, (state, fresh): (State, &Plan)) -> String {
+    fn page(
+        &self,
+        plan: &Plan,
+        recorded: Option<&Recorded>,
+        (state, fresh): (State, &Plan),
+    ) -> String {
         let how = match state {
             State::Completed => "carried out to its end",
             _ if self.code() == 0 => "carried out, but for what is left",
@@ -187,22 +199,24 @@ impl Outcomes {
                 counted(more, "step")
             );
         }
-        for done in &recorded.done {
+        for done in recorded.into_iter().flat_map(|own| &own.done) {
             let _ = writeln!(
                 text,
                 "now {}: {}{}",
                 done.name,
                 done.judged.conclusion.verdict.name(),
-                recorded.commit.map_or_else(String::new, |commit| format!(
-                    "; recorded {}",
-                    short(commit)
-                ))
+                recorded
+                    .and_then(|own| own.commit)
+                    .map_or_else(String::new, |commit| format!(
+                        "; recorded {}",
+                        short(commit)
+                    ))
             );
         }
         text
     }
 
-    fn json(&self, plan: &Plan, recorded: &Recorded, state: State) -> serde_json::Value {
+    fn json(&self, plan: &Plan, recorded: Option<&Recorded>, state: State) -> serde_json::Value {
         let steps: Vec<_> = self
             .all
             .iter()
@@ -219,8 +233,7 @@ impl Outcomes {
             })
             .collect();
         let verdict = recorded
-            .done
-            .first()
+            .and_then(|own| own.done.first())
             .map(|done| done.judged.conclusion.verdict.name());
         json!({
             "schema": SCHEMA,
@@ -228,7 +241,7 @@ impl Outcomes {
             "tenant": plan.tenant,
             "state": state.word(),
             "steps": steps,
-            "commit": recorded.commit.map(|commit| commit.to_string()),
+            "commit": recorded.and_then(|own| own.commit).map(|commit| commit.to_string()),
             "verdict": verdict,
         })
     }

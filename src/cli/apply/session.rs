@@ -13,7 +13,6 @@ use crate::history::act::{Act, Deed, State};
 use crate::plan::Plan;
 use crate::report::Judged;
 use crate::snapshot::Part;
-use crate::trust::header::CLOCK_SKEW;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -139,7 +138,7 @@ impl Work<'_, '_> {
     /// Refuses a plan that was carried out to its end.
     pub fn never_completed(&self, plan: &Plan) -> Result<(), Failure> {
         let deed = Deed::Apply(plan.digest());
-        for act in self.acts_since(plan)? {
+        for act in self.acts(plan)? {
             if act.deed == deed && act.state == State::Completed {
                 return Err(refused(
                     "the plan was carried out already, to its end",
@@ -155,11 +154,7 @@ impl Work<'_, '_> {
         let deed = Deed::Apply(plan.digest());
         let mut settled = BTreeSet::new();
         let mut open = BTreeSet::new();
-        for act in self
-            .acts_since(plan)?
-            .into_iter()
-            .filter(|act| act.deed == deed)
-        {
+        for act in self.acts(plan)?.into_iter().filter(|act| act.deed == deed) {
             match act.state {
                 State::Done(step) | State::Failed(step) => {
                     settled.insert(step);
@@ -175,8 +170,8 @@ impl Work<'_, '_> {
         Ok(open)
     }
 
-    /// What was done to the tenant since a plan was made, newest first.
-    fn acts_since(&self, plan: &Plan) -> Result<Vec<Act>, Failure> {
+    /// What was done to the tenant, newest first. The whole history: when it was made only the plan itself says.
+    fn acts(&self, plan: &Plan) -> Result<Vec<Act>, Failure> {
         let history = self.recorder.history();
         let failed = |error| past::failure(&error);
         let Some(tip) = history.tip().map_err(failed)? else {
@@ -185,9 +180,6 @@ impl Work<'_, '_> {
         let mut acts = Vec::new();
         for entry in history.from(tip) {
             let entry = entry.map_err(failed)?;
-            if plan.made_at.duration_since(entry.run.taken_at) > CLOCK_SKEW {
-                break;
-            }
             acts.extend(
                 entry
                     .run

@@ -6,7 +6,7 @@ use crate::cli::console::Console;
 use crate::cli::live;
 use crate::cli::status::Shown;
 use crate::cli::{Common, Failure, Outcome, interrupt};
-use crate::connector::{Guid, parse_guid};
+use crate::connector::{Connector, Guid, parse_guid};
 use crate::exchange::service::Cmdlet;
 use crate::exchange::write::Written;
 use crate::finding::{Subject, excerpt};
@@ -58,14 +58,17 @@ pub(in crate::cli) fn unblock(
         let Ok(Some(observed)) = &looked.observed else {
             return Err(no_verdict(&judged));
         };
-        let subject = find(&observed.snapshot, &arguments.connector)?;
-        let id = subject.id.clone().unwrap_or_default();
+        let connector = find(&observed.snapshot, &arguments.connector)?;
+        let subject = connector.subject();
         may_send(&judged, &subject)?;
-        if !is_blocked(&observed.snapshot, &id)? {
+        let Some(id) = blocked_as(&observed.snapshot, &connector)? else {
             console.text(&format!("{:?} is not blocked\n", excerpt(&subject.name)))?;
             return Ok(0);
-        }
+        };
         approved(arguments, &subject, &id, console)?;
+        // Whoever was asked may have taken long, and an attacker needs a moment.
+        let (_, judged) = work.look()?;
+        may_send(&judged, &subject)?;
         Unblocking {
             work,
             arguments,
@@ -76,16 +79,15 @@ pub(in crate::cli) fn unblock(
     })
 }
 
-fn find(snapshot: &Snapshot, wanted: &str) -> Result<Subject, Failure> {
+fn find(snapshot: &Snapshot, wanted: &str) -> Result<Connector, Failure> {
     let id = parse_guid(wanted);
-    let is_it = |subject: &Subject| match &id {
-        Some(id) => subject.id.as_ref() == Some(id),
-        None => subject.name.to_lowercase() == wanted.to_lowercase(),
+    let is_it = |connector: &&Connector| match &id {
+        Some(id) => connector.has_id(id),
+        None => connector.name.to_lowercase() == wanted.to_lowercase(),
     };
-    let all = snapshot.connectors().map(|own| own.subject());
-    let found: Vec<Subject> = all.filter(is_it).collect();
+    let found: Vec<&Connector> = snapshot.connectors().filter(is_it).collect();
     match found.as_slice() {
-        [only] if only.id.is_some() => Ok(only.clone()),
+        [only] if only.id().is_some() => Ok((*only).clone()),
         [] => Err(refused(
             format!("there is no connector {:?}", excerpt(wanted)),
             "name one that is there, by its id: connguard fetch shows them",
@@ -134,7 +136,8 @@ fn no_verdict(judged: &Judged) -> Failure {
     )
 }
 
-fn is_blocked(snapshot: &Snapshot, id: &Guid) -> Result<bool, Failure> {
+/// The id under which a connector is blocked: of one that was moved with its organization there are two.
+fn blocked_as(snapshot: &Snapshot, connector: &Connector) -> Result<Option<Guid>, Failure> {
     if !snapshot.has(Part::BlockedConnectors) {
         return Err(Failure::run(
             format!(
@@ -144,7 +147,8 @@ fn is_blocked(snapshot: &Snapshot, id: &Guid) -> Result<bool, Failure> {
             "give the identity that applies the role Security Administrator",
         ));
     }
-    Ok(snapshot.blocked_connectors.contains(id))
+    let listed = |id: &&Guid| connector.has_id(id);
+    Ok(snapshot.blocked_connectors.iter().find(listed).cloned())
 }
 
 fn approved(
@@ -295,7 +299,8 @@ impl Unblocking<'_, '_> {
         loop {
             let looked = self.work.judging.look(self.work.target);
             if let Ok(Some(observed)) = &looked.observed
-                && is_blocked(&observed.snapshot, &self.id).is_ok_and(|blocked| !blocked)
+                && observed.snapshot.has(Part::BlockedConnectors)
+                && !observed.snapshot.blocked_connectors.contains(&self.id)
             {
                 return true;
             }

@@ -204,18 +204,28 @@ fn credential(reader: &Reader<'_>, node: &Node) -> Option<Credential> {
     }
 }
 
+/// Variables that mean something else: the key of the history above all is sent nowhere.
+const OWN: [&str; 6] = [
+    "CONNGUARD_HISTORY_KEY",
+    "CONNGUARD_HISTORY_PIN",
+    "CONNGUARD_REV",
+    "CONNGUARD_ROOT",
+    "CONNGUARD_SOURCE",
+    "CONNGUARD_STATE",
+];
+
 /// A hostile configuration must not send any other variable anywhere.
 fn variable(reader: &Reader<'_>, node: &Node) -> Option<String> {
     let text = reader.text(node)?;
     let plain = text
         .bytes()
         .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    if text.starts_with(SECRETS) && plain {
+    if text.starts_with(SECRETS) && plain && !OWN.contains(&text.as_str()) {
         return Some(text);
     }
     reader.expected(
         node,
         "the name of a variable",
-        "variables for secrets begin with CONNGUARD_, such as CONNGUARD_SECRET",
+        "variables for secrets begin with CONNGUARD_, such as CONNGUARD_SECRET, and are none of connguard's own",
     )
 }

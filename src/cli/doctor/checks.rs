@@ -308,6 +308,12 @@ pub(super) fn alert(rows: &Result<Vec<Json>, Fault>) -> Check {
     let flag = |name: &str| policy.get(name).and_then(Json::as_bool);
     match (flag("Disabled"), flag("NotificationEnabled")) {
         (Some(true), _) => wrong("the alert policy \"Suspicious connector activity\" is disabled"),
+        (None, _) => Check::bad(
+            id,
+            State::Unknown,
+            "the service did not say whether the alert policy is on",
+            MEND,
+        ),
         (_, Some(false)) => {
             wrong("the alert policy \"Suspicious connector activity\" notifies nobody")
         }

@@ -43,19 +43,7 @@ pub(super) fn examine(live: &Live, tenant: &Tenant, exchange: &Exchange) -> Vec<
 }
 
 fn readings(service: &Service<'_>) -> Vec<Check> {
-    let rows = |cmdlet: Cmdlet<'_>| {
-        let answer = service.list(&cmdlet)?;
-        match answer.doubts.first() {
-            None => Ok(answer.rows.len()),
-            Some(doubt) => Err(Fault::new(
-                Kind::Malformed,
-                cmdlet.name,
-                doubt.clone(),
-                "read it again; a warning of the service means that not all was returned",
-            )
-            .after(&answer.requests)),
-        }
-    };
+    let rows = |cmdlet: Cmdlet<'_>| Ok(whole(service, &cmdlet)?.len());
     vec![
         checks::reading(
             "connectors",
@@ -75,25 +63,31 @@ fn readings(service: &Service<'_>) -> Vec<Check> {
     ]
 }
 
+/// The objects that a cmdlet returns, where they are all there are.
+fn whole(service: &Service<'_>, cmdlet: &Cmdlet<'_>) -> Result<Vec<Json>, Fault> {
+    let answer = service.list(cmdlet)?;
+    let doubtful = |message: String| {
+        let help = "try again; a warning of the service means that not all was returned";
+        Fault::new(Kind::Malformed, cmdlet.name, message, help).after(&answer.requests)
+    };
+    if let Some(doubt) = answer.doubts.first() {
+        return Err(doubtful(doubt.clone()));
+    }
+    let objects = answer.rows.iter().map(|row| serde_json::from_str(row));
+    objects
+        .collect::<Result<_, _>>()
+        .map_err(|error| doubtful(error.to_string()))
+}
+
 /// The one object that a cmdlet returns.
 fn row(service: &Service<'_>, cmdlet: &str) -> Result<Json, Fault> {
-    let answer = service.list(&Cmdlet::plain(cmdlet))?;
-    let row = answer.rows.first();
-    row.and_then(|row| serde_json::from_str(row).ok())
-        .ok_or_else(|| {
-            Fault::new(Kind::Malformed, cmdlet, "it returned nothing", "try again")
-                .after(&answer.requests)
-        })
+    let first = whole(service, &Cmdlet::plain(cmdlet))?.into_iter().next();
+    first.ok_or_else(|| Fault::new(Kind::Malformed, cmdlet, "it returned nothing", "try again"))
 }
 
 /// Alert policies are cmdlets of another service, with a host and a token of its own.
 fn alerts(live: &Live, tenant: &Tenant, exchange: &Exchange) -> Result<Vec<Json>, Fault> {
     live.with_endpoints(tenant, exchange, Endpoints::for_compliance, |service, _| {
-        let answer = service.list(&Cmdlet::plain("Get-ProtectionAlert"))?;
-        Ok(answer
-            .rows
-            .iter()
-            .filter_map(|row| serde_json::from_str(row).ok())
-            .collect())
+        whole(service, &Cmdlet::plain("Get-ProtectionAlert"))
     })
 }

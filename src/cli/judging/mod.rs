@@ -177,8 +177,21 @@ impl<'r> Judging<'r> {
             .history
             .entry_named(revision)
             .map_err(|error| past::failure(&error))?;
-        self.revision = Some(self.unsigned(past, &entry).map_or(Ok(entry), Err));
+        let reason = self
+            .unsigned(past, &entry)
+            .or_else(|| self.rehearsed(&entry));
+        self.revision = Some(reason.map_or(Ok(entry), Err));
         Ok(())
+    }
+
+    /// Why a run of the history says nothing of a real organization.
+    fn rehearsed(&self, entry: &Entry) -> Option<String> {
+        (entry.run.rehearsal && !self.selection.live.rehearsal).then(|| {
+            format!(
+                "the snapshot {} was made in a rehearsal, of an emulator on that machine: judge it with --rehearsal",
+                short(entry.id)
+            )
+        })
     }
 
     /// Why a run of the history is nobody's word.
@@ -478,6 +491,10 @@ impl<'r> Judging<'r> {
             return Ok(None);
         };
         let past = self.repository.and_then(Repository::past);
+        if let Some(reason) = self.rehearsed(&recorded.read) {
+            let help = "take a snapshot of the organization itself".to_owned();
+            return Err(failed(reason, help));
+        }
         if let Some(reason) = past.and_then(|past| self.unsigned(past, &recorded.read)) {
             let help = "take a snapshot of the tenant that is signed".to_owned();
             return Err(failed(reason, help));

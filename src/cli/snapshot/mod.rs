@@ -213,12 +213,7 @@ impl<'r> Recorder<'r> {
         targets: &[Target<'_>],
         act: Option<&Act>,
     ) -> Result<Recorded, Failure> {
-        let remote = match &self.arguments.push {
-            Some(name) => Some(
-                Remote::new(self.history(), name).map_err(|error| self.remote_failure(&error))?,
-            ),
-            None => None,
-        };
+        let remote = self.remote()?;
         for attempt in 1..=ATTEMPTS {
             let base = self.base(remote.as_ref())?;
             let reachable = remote.as_ref().filter(|_| base.unreachable.is_none());
@@ -480,6 +475,7 @@ impl<'r> Recorder<'r> {
             verdicts: BTreeMap::new(),
             clock_given: self.arguments.trust.now.is_some(),
             act: None,
+            rehearsal: self.arguments.selection.live.rehearsal,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -494,44 +490,77 @@ impl<'r> Recorder<'r> {
         }
     }
 
-    /// Commits what is about to be done, or was: a commit in which nothing but that is new.
-    pub fn note(&self, act: &Act, (title, text): (&str, &str)) -> Result<Oid, Failure> {
-        let failed = |error: HistoryError| past::failure(&error);
+    /// Commits what is about to be done, or was: a commit in which nothing but that is new. Where the history is
+    /// pushed, so is this, before it is here: a machine that is gone tomorrow takes no trace with it.
+    pub fn note(&self, act: &Act, text: (&str, &str)) -> Result<Oid, Failure> {
+        let remote = self.remote()?;
         for attempt in 1..=ATTEMPTS {
-            let parent = self.local()?;
-            let now = self.arguments.trust.now();
-            let mut run = self.run_at(Timestamp::from_second(now.as_second()).unwrap_or(now));
-            run.act = Some(act.clone());
-            let mut addition = Addition {
-                base: parent,
-                tenants: BTreeMap::new(),
-                documents: None,
-                read: BTreeSet::new(),
-                run,
-            };
-            let sign = |bytes: &[u8]| self.sign(bytes);
-            let appended = addition
-                .commit(self.history(), parent, &self.who(), (title, text), &sign)
-                .map_err(failed)?;
-            let Appended::Commit(commit) = appended else {
-                continue;
-            };
-            use crate::git::GitError::{Locked, Moved};
-            let (git, name) = (&self.history().git, &self.history().name);
-            match git.move_ref(name, parent, commit, "connguard: act") {
-                Ok(()) => {
-                    *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(commit);
-                    return Ok(commit);
-                }
-                Err(Moved(_) | Locked { .. }) => std::thread::sleep(pause(attempt)),
-                Err(error) => return Err(failed(error.into())),
+            let base = self.base(remote.as_ref())?;
+            let reachable = remote.as_ref().filter(|_| base.unreachable.is_none());
+            if let Some(commit) = self.noted(act, text, base.commit, reachable)? {
+                return Ok(commit);
             }
+            std::thread::sleep(pause(attempt));
         }
         Err(Failure::Refused {
             message: "the history could not be written: other runs wrote to it all the time"
                 .to_owned(),
             help: "run it again: what was done is found, and the rest is done".to_owned(),
         })
+    }
+
+    /// One attempt on a base; `None` where others came first.
+    fn noted(
+        &self,
+        act: &Act,
+        (title, text): (&str, &str),
+        parent: Option<Oid>,
+        remote: Option<&Remote<'_>>,
+    ) -> Result<Option<Oid>, Failure> {
+        let failed = |error: HistoryError| past::failure(&error);
+        let now = self.arguments.trust.now();
+        let mut run = self.run_at(Timestamp::from_second(now.as_second()).unwrap_or(now));
+        run.act = Some(act.clone());
+        let mut addition = Addition {
+            base: parent,
+            tenants: BTreeMap::new(),
+            documents: None,
+            read: BTreeSet::new(),
+            run,
+        };
+        let sign = |bytes: &[u8]| self.sign(bytes);
+        let appended = addition
+            .commit(self.history(), parent, &self.who(), (title, text), &sign)
+            .map_err(failed)?;
+        let Appended::Commit(commit) = appended else {
+            return Ok(None);
+        };
+        if let Some(remote) = remote
+            && remote.push(commit).is_err()
+        {
+            return Ok(None);
+        }
+        use crate::git::GitError::{Locked, Moved};
+        let (git, name) = (&self.history().git, &self.history().name);
+        match git.move_ref(name, parent, commit, "connguard: act") {
+            Ok(()) => {
+                *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(commit);
+                Ok(Some(commit))
+            }
+            Err(Moved(_) | Locked { .. }) => Ok(None),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    /// The remote that the history is pushed to, if it is.
+    fn remote(&self) -> Result<Option<Remote<'_>>, Failure> {
+        let Some(name) = &self.arguments.push else {
+            return Ok(None);
+        };
+        let remote = Remote::new(self.history(), name);
+        remote
+            .map(Some)
+            .map_err(|error| self.remote_failure(&error))
     }
 
     /// The author of the commit: the program, at the address of whoever signs.

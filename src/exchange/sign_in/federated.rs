@@ -165,5 +165,5 @@ fn token_file() -> Result<SecretString, Fault> {
             "look at what writes it",
         )
     })?;
-    Ok(SecretString::from(text.trim().to_owned()))
+    super::one_word(text.trim(), &path)
 }

@@ -8,6 +8,7 @@ use crate::exchange::{Fault, Kind};
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Url};
 use secrecy::ExposeSecret as _;
+use std::net::Ipv4Addr;
 
 /// The metadata service of a virtual machine, which only the machine itself reaches.
 const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
@@ -88,7 +89,8 @@ fn near(text: &str, variable: &str) -> Result<Url, Fault> {
     })?;
     let link_local = url
         .host_str()
-        .is_some_and(|host| host.starts_with("169.254."));
+        .and_then(|host| host.parse::<Ipv4Addr>().ok())
+        .is_some_and(|address| address.is_link_local());
     if is_loopback(&url) || link_local {
         Ok(url)
     } else {

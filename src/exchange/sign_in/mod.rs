@@ -113,7 +113,13 @@ impl SignIn {
                 format!("the token is for the organization {own}, expected {tenant_id}"),
                 "sign in to the right organization, or correct tenant_id in connguard.yaml",
             )),
-            _ => Ok(self.keep(identity, tenant_id, token)),
+            Some(_) => Ok(self.keep(identity, tenant_id, token)),
+            None => Err(Fault::new(
+                Kind::Foreign,
+                SIGN_IN,
+                "the token does not say which organization it is for",
+                "find out what answers in the place of the sign-in service",
+            )),
         }
     }
 
@@ -270,7 +276,26 @@ impl Seeker<'_> {
         let text = read_small(&self.path(file), file)?;
         let text = String::from_utf8(text)
             .map_err(|_| local(format!("{file} is no text"), "put the secret alone into it"))?;
-        Ok(SecretString::from(text.trim().to_owned()))
+        one_word(text.trim(), file)
+    }
+}
+
+/// A secret or a token is one word: whatever else a file holds, such as a key, is not sent anywhere.
+fn one_word(text: &str, file: &str) -> Result<SecretString, Fault> {
+    let plain = !text.is_empty()
+        && text.len() <= 16_384
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !text.starts_with("-----");
+    if plain {
+        Ok(SecretString::from(text.to_owned()))
+    } else {
+        Err(local(
+            format!(
+                "{} holds no secret and no token: that is one word",
+                excerpt(file)
+            ),
+            "put the secret alone into it",
+        ))
     }
 }
 
@@ -309,7 +334,8 @@ fn token_of(reply: &Reply) -> Result<Token, Fault> {
         serde_json::Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    let until = number(&granted.expires_on).map(|end| end - Timestamp::now().as_second());
+    let until =
+        number(&granted.expires_on).map(|end| end.saturating_sub(Timestamp::now().as_second()));
     let seconds = number(&granted.expires_in).or(until);
     let skew = reply
         .date()

@@ -2,13 +2,16 @@
 
 use super::{Denied, Seeker, Token, local, new_token, refused, token_of};
 use crate::exchange::claims::Claims;
+use crate::exchange::cloud::is_loopback;
 use crate::exchange::credential::EXCHANGE_MODULE;
 use crate::exchange::http::Worth;
 use crate::exchange::{Fault, Kind};
 use crate::finding::excerpt;
+use reqwest::Url;
 use serde::Deserialize;
+use std::io::Read;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What begins a sign-in in a browser.
 #[derive(Deserialize)]
@@ -44,14 +47,85 @@ impl Seeker<'_> {
                 Err(_) => Worth::Again(malformed("the answer holds no code")),
             }
         })?;
-        // Where a person is sent must be Microsoft's own page, whatever answered.
-        let place = excerpt(&code.verification_uri);
+        let place = self.page(&code.verification_uri)?;
         (self.sign_in.tell)(&format!(
             "to sign in to {}, open {place} and enter the code {}",
             self.tenant_id,
             excerpt(&code.user_code)
         ));
         self.poll(client, &code)
+    }
+
+    /// Where a person is sent must be a page of Microsoft's, whatever answered.
+    fn page(&self, address: &str) -> Result<String, Fault> {
+        const OWN: [&str; 4] = [
+            "microsoft.com",
+            "microsoftonline.com",
+            "microsoftonline.us",
+            "chinacloudapi.cn",
+        ];
+        let url = Url::parse(address).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        let below = |own: &&str| host == *own || host.ends_with(&format!(".{own}"));
+        let is_own = url.as_ref().is_some_and(|url| url.scheme() == "https")
+            && OWN.iter().any(|own| below(&own));
+        let rehearsed = self.endpoints.rehearsal && url.as_ref().is_some_and(is_loopback);
+        if is_own || rehearsed {
+            Ok(excerpt(address))
+        } else {
+            Err(Fault::new(
+                Kind::Foreign,
+                super::SIGN_IN,
+                format!(
+                    "the answer sends people to {:?}, which is no page of Microsoft's",
+                    excerpt(address)
+                ),
+                "find out what answers in the place of the sign-in service; enter no code",
+            ))
+        }
+    }
+
+    /// What a program writes, as long as there is time for it, and not more than a token has reason to be.
+    fn output(&self, mut command: Command, help: &str) -> Result<(bool, Vec<u8>, Vec<u8>), Fault> {
+        let failed =
+            |error: std::io::Error| local(format!("the Azure CLI cannot be run: {error}"), help);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let end = Instant::now() + self.budget.left();
+        let read = |stream: Option<Box<dyn Read + Send>>| {
+            std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                if let Some(stream) = stream {
+                    // What cannot be read is no token.
+                    let _ = stream.take(1 << 20).read_to_end(&mut bytes);
+                }
+                bytes
+            })
+        };
+        let boxed = |stream| -> Box<dyn Read + Send> { stream };
+        let stdout = read(child.stdout.take().map(|own| boxed(Box::new(own))));
+        let stderr = read(child.stderr.take().map(|own| boxed(Box::new(own))));
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                break status;
+            }
+            if Instant::now() >= end {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(Fault::new(
+                    Kind::Budget,
+                    "the Azure CLI",
+                    "it gave no token within the time for this tenant",
+                    help,
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let joined = |thread: std::thread::JoinHandle<Vec<u8>>| thread.join().unwrap_or_default();
+        Ok((status.success(), joined(stdout), joined(stderr)))
     }
 
     fn poll(&self, client: &str, code: &DeviceCode) -> Result<Token, Fault> {
@@ -114,12 +188,10 @@ impl Seeker<'_> {
                 command.env_remove(name);
             }
         }
-        let output = command
-            .output()
-            .map_err(|error| local(format!("the Azure CLI cannot be run: {error}"), HELP))?;
-        if !output.status.success() {
+        let (success, stdout, stderr) = self.output(command, HELP)?;
+        if !success {
             // What it says may hold what it was given; only a known code of it is shown.
-            let said = String::from_utf8_lossy(&output.stderr);
+            let said = String::from_utf8_lossy(&stderr);
             let (code, refusal) = crate::exchange::refusal::known(&said);
             let means = refusal.map_or("it gave no token", |refusal| refusal.means);
             let code = code.map_or_else(String::new, |code| format!(" (AADSTS{code})"));
@@ -135,7 +207,7 @@ impl Seeker<'_> {
         struct Given {
             access_token: String,
         }
-        let given: Given = serde_json::from_slice(&output.stdout)
+        let given: Given = serde_json::from_slice(&stdout)
             .map_err(|_| malformed("the Azure CLI answered without a token"))?;
         let left =
             Claims::of(&given.access_token).and_then(|claims| claims.left(jiff::Timestamp::now()));

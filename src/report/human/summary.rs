@@ -47,6 +47,11 @@ impl Page {
             || "no verified policy, compiled-in rules only".to_owned(),
             |policy| format!("policy version {}", policy.version),
         );
+        let rehearsal = if report.rehearsal {
+            "; IN A REHEARSAL: addresses of this machine may stand for the service"
+        } else {
+            ""
+        };
         let now = if report.now_given {
             format!("; time given as {}", report.now)
         } else {
@@ -63,7 +68,7 @@ impl Page {
             Some(_) => "; history unsigned",
         };
         let conditions = format!(
-            "{root}; {policy}; {}{history}; fails on {}{now}{taken}",
+            "{root}; {policy}; {}{history}; fails on {}{now}{taken}{rehearsal}",
             rollback(report),
             report.fail_on
         );
