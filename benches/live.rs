@@ -14,6 +14,7 @@
 )]
 
 #[path = "../examples/exchange-emulator/emulator/mod.rs"]
+#[allow(unused_imports, reason = "its tests are run elsewhere")]
 mod emulator;
 #[path = "shared/mod.rs"]
 mod shared;

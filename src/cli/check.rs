@@ -10,10 +10,10 @@ use crate::assessment;
 use crate::finding::Severity;
 use crate::parallel::in_parallel_by;
 use crate::report::earlier::EarlierReport;
-use crate::report::{Format, Judged, Report, render};
+use crate::report::{Format, Judged, Report, write};
 use crate::verdict;
 use clap::Args;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 pub(super) const AFTER_HELP: &str = "\
@@ -90,12 +90,11 @@ impl Written {
             earlier.mark_own(&mut report.findings, &key);
         }
         let report = &*report;
-        console.result(&render(report, self.format))?;
+        console.pieces(&mut |out| write(report, self.format, out))?;
         // What was found is out before a file can fail, and a file that fails does not hide it.
         let mut code = report.conclusion.exit_code;
         for (format, path) in &self.report {
-            let text = anstream::adapter::strip_str(&render(report, *format)).to_string();
-            if let Err(failure) = write_report(path, &text) {
+            if let Err(failure) = write_pieces(path, report, *format) {
                 console.failure(&failure);
                 code = verdict::worst(&[code, failure.exit_code()]);
             }
@@ -208,11 +207,25 @@ fn keep(
         })
 }
 
+/// Writes a report to a file, without colours.
+fn write_pieces(path: &Path, report: &Report<'_>, format: Format) -> Result<(), Failure> {
+    let written = std::fs::File::create(path).and_then(|file| {
+        let mut file = std::io::BufWriter::new(file);
+        write(report, format, &mut |piece| {
+            write!(file, "{}", anstream::adapter::strip_str(piece))
+        })?;
+        file.flush()
+    });
+    written.map_err(|error| not_written(path, &error))
+}
+
+fn not_written(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::run(
+        format!("cannot write {}: {error}", path.display()),
+        "name a file in a folder that exists and can be written",
+    )
+}
+
 pub(super) fn write_report(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| {
-        Failure::run(
-            format!("cannot write {}: {error}", path.display()),
-            "name a file in a folder that exists and can be written",
-        )
-    })
+    std::fs::write(path, text).map_err(|error| not_written(path, &error))
 }

@@ -68,6 +68,23 @@ impl Console {
         }
     }
 
+    /// Writes a result that comes in pieces.
+    pub fn pieces(
+        &self,
+        write: &mut dyn FnMut(&mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let stream = AutoStream::new(io::stdout().lock(), self.choice);
+        let mut stream = io::BufWriter::new(stream);
+        let written = write(&mut |piece| stream.write_all(piece.as_bytes()));
+        match written.and_then(|()| stream.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::run(
+                format!("cannot write the result: {error}"),
+                "free space or choose another place",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Shows what the argument parser says: help as a result, a mistake as an error.
     pub fn usage(&self, error: &clap::Error) -> u8 {
         let text = error.render().ansi().to_string();

@@ -279,31 +279,26 @@ struct Failure {
     help: String,
 }
 
-/// Renders the report as canonical JSON.
-pub fn render(report: &Report<'_>) -> String {
+/// Writes the report in pieces, one a tenant: of a fleet the whole text is never in memory.
+pub fn write<E>(report: &Report<'_>, out: &mut dyn FnMut(&str) -> Result<(), E>) -> Result<(), E> {
     let text = canonical_of(&wire(report));
-    // Of a fleet one tenant's tree is in memory at a time.
-    let Some((head, tail)) = text.split_once(NO_TENANTS) else {
-        return text;
+    let split = text.split_once(NO_TENANTS);
+    let Some((head, tail)) = split.filter(|_| !report.tenants.is_empty()) else {
+        return out(&text);
     };
-    let mut whole = head.to_owned();
-    let mut tenants = report.tenants.iter().map(tenant).peekable();
-    if tenants.peek().is_none() {
-        return text;
-    }
-    whole.push_str("\n  \"tenants\": [");
-    let mut comma = "";
-    for tenant in tenants {
-        whole.push_str(comma);
-        comma = ",";
-        for line in canonical_of(&tenant).lines() {
-            whole.push_str("\n    ");
-            whole.push_str(line);
+    out(head)?;
+    let mut before = "\n  \"tenants\": [";
+    for judged in &report.tenants {
+        let mut piece = before.to_owned();
+        before = ",";
+        for line in canonical_of(&tenant(judged)).lines() {
+            piece.push_str("\n    ");
+            piece.push_str(line);
         }
+        out(&piece)?;
     }
-    whole.push_str("\n  ]");
-    whole.push_str(tail);
-    whole
+    out("\n  ]")?;
+    out(tail)
 }
 
 /// Where a report's tenants are to stand: a member of the outermost object, by its indentation.

@@ -135,11 +135,17 @@ pub enum Format {
     Gitlab,
 }
 
-/// Renders a report. Human output carries terminal styles, which the caller strips where they are not wanted.
-pub fn render(report: &Report<'_>, format: Format) -> String {
+/// Writes a report in pieces, where a format has them: the text of a fleet need not be in memory as a whole.
+pub fn write<E>(
+    report: &Report<'_>,
+    format: Format,
+    out: &mut dyn FnMut(&str) -> Result<(), E>,
+) -> Result<(), E> {
     let text = match format {
+        Format::Json => {
+            return json::write(report, &mut |piece| out(&pipeline::defuse_json(piece)));
+        }
         Format::Human => human::render(report),
-        Format::Json => json::render(report),
         Format::Sarif => sarif::render(report),
         Format::Junit => junit::render(report),
         Format::Markdown => markdown::render(report),
@@ -148,10 +154,10 @@ pub fn render(report: &Report<'_>, format: Format) -> String {
         Format::Gitlab => gitlab::render(report),
     };
     match format {
-        Format::Human | Format::Markdown | Format::Junit => pipeline::defuse_text(&text),
-        Format::Json | Format::Sarif | Format::Gitlab => pipeline::defuse_json(&text),
+        Format::Human | Format::Markdown | Format::Junit => out(&pipeline::defuse_text(&text)),
+        Format::Json | Format::Sarif | Format::Gitlab => out(&pipeline::defuse_json(&text)),
         // They are commands, and hold none but their own.
-        Format::Github | Format::Azure => text,
+        Format::Github | Format::Azure => out(&text),
     }
 }
 

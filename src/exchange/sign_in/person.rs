@@ -66,9 +66,9 @@ impl Seeker<'_> {
         ];
         let url = Url::parse(address).ok();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
-        let below = |own: &&str| host == *own || host.ends_with(&format!(".{own}"));
+        let below = |own: &str| host == own || host.ends_with(&format!(".{own}"));
         let is_own = url.as_ref().is_some_and(|url| url.scheme() == "https")
-            && OWN.iter().any(|own| below(&own));
+            && OWN.iter().any(|own| below(own));
         let rehearsed = self.endpoints.rehearsal && url.as_ref().is_some_and(is_loopback);
         if is_own || rehearsed {
             Ok(excerpt(address))
