@@ -26,7 +26,11 @@ sign() {
 }
 
 sign connguard-root trust/root.yaml
+# The rehearsal has the same people, and a policy that lets it read the live service.
+cp trust/allowed_signers trust/root.yaml examples/rehearsal/trust/
+cp trust/root.sigs/*.sig examples/rehearsal/trust/root.sigs/
 sign connguard-policy policies/policy.yaml
-for file in baselines/*.yaml; do
+sign connguard-policy examples/rehearsal/policies/policy.yaml
+for file in baselines/*.yaml examples/rehearsal/baselines/*.yaml; do
     sign connguard-baseline "$file"
 done

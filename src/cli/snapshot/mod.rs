@@ -1,6 +1,7 @@
 //! `connguard snapshot`: read, judge, and commit what was seen to the history.
 
 mod message;
+mod note;
 mod remote;
 mod shown;
 mod tenant;
@@ -36,7 +37,7 @@ use clap::Args;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// How often a run begins anew when others record the same tenants meanwhile.
@@ -487,68 +488,6 @@ impl<'r> Recorder<'r> {
                 let signed = key.key.sign(Duty::History.namespace(), bytes);
                 signed.map(Some).map_err(|error| error.to_string())
             }
-        }
-    }
-
-    /// Commits what is about to be done, or was: a commit in which nothing but that is new. Where the history is
-    /// pushed, so is this, before it is here: a machine that is gone tomorrow takes no trace with it.
-    pub fn note(&self, act: &Act, text: (&str, &str)) -> Result<Oid, Failure> {
-        let remote = self.remote()?;
-        for attempt in 1..=ATTEMPTS {
-            let base = self.base(remote.as_ref())?;
-            let reachable = remote.as_ref().filter(|_| base.unreachable.is_none());
-            if let Some(commit) = self.noted(act, text, base.commit, reachable)? {
-                return Ok(commit);
-            }
-            std::thread::sleep(pause(attempt));
-        }
-        Err(Failure::Refused {
-            message: "the history could not be written: other runs wrote to it all the time"
-                .to_owned(),
-            help: "run it again: what was done is found, and the rest is done".to_owned(),
-        })
-    }
-
-    /// One attempt on a base; `None` where others came first.
-    fn noted(
-        &self,
-        act: &Act,
-        (title, text): (&str, &str),
-        parent: Option<Oid>,
-        remote: Option<&Remote<'_>>,
-    ) -> Result<Option<Oid>, Failure> {
-        let failed = |error: HistoryError| past::failure(&error);
-        let now = self.arguments.trust.now();
-        let mut run = self.run_at(Timestamp::from_second(now.as_second()).unwrap_or(now));
-        run.act = Some(act.clone());
-        let mut addition = Addition {
-            base: parent,
-            tenants: BTreeMap::new(),
-            documents: None,
-            read: BTreeSet::new(),
-            run,
-        };
-        let sign = |bytes: &[u8]| self.sign(bytes);
-        let appended = addition
-            .commit(self.history(), parent, &self.who(), (title, text), &sign)
-            .map_err(failed)?;
-        let Appended::Commit(commit) = appended else {
-            return Ok(None);
-        };
-        if let Some(remote) = remote
-            && remote.push(commit).is_err()
-        {
-            return Ok(None);
-        }
-        use crate::git::GitError::{Locked, Moved};
-        let (git, name) = (&self.history().git, &self.history().name);
-        match git.move_ref(name, parent, commit, "connguard: act") {
-            Ok(()) => {
-                *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(commit);
-                Ok(Some(commit))
-            }
-            Err(Moved(_) | Locked { .. }) => Ok(None),
-            Err(error) => Err(failed(error.into())),
         }
     }
 
