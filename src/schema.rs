@@ -413,7 +413,7 @@ pub fn export() -> Value {
     let mut members = members_of(json!({
         "connguard": { "const": EXPORT_VERSION },
         "taken_at": time(),
-        "read_from": { "const": SourceKind::Exchange.name() },
+        "read_from": { "enum": [SourceKind::Exchange.name(), crate::source::export::REHEARSAL] },
         "organization": { "type": "object", "properties": { "tenant_id": { "type": ["string", "null"] }, "domain": { "type": ["string", "null"] } } },
         "complete": { "type": "object", "properties": parts },
     }));

@@ -8,7 +8,7 @@ use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::drift::{Change, Difference, Drift};
 use crate::finding::{Direction, Finding, Severity, shorten};
-use crate::snapshot::Record;
+use crate::snapshot::{Part, Record, SourceKind};
 use serde_json::{Map, Value as Json};
 
 impl Judge<'_> {
@@ -58,7 +58,10 @@ impl Judge<'_> {
         let mut known = ids.filter_map(|(connector, approved)| {
             Some((connector, approved.as_ref()?.id.as_deref()?))
         });
-        if !named && !known.any(|(connector, id)| connector.has_id(id)) {
+        // Of a live read that failed this says nothing that the failure does not.
+        let failed = self.case.snapshot.source == SourceKind::Exchange
+            && !self.case.snapshot.has(Part::InboundConnectors);
+        if !named && !failed && !known.any(|(connector, id)| connector.has_id(id)) {
             self.obstacle("the snapshot does not say which organization it is of: export with the script from `connguard fetch --script`");
         }
     }

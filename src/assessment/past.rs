@@ -9,6 +9,7 @@ use crate::connector::property::Property;
 use crate::document::time;
 use crate::drift::{Difference, Drift, pair};
 use crate::finding::{Earlier, Finding, Location, Severity, Since, Status};
+use crate::snapshot::stored::JITTER;
 use crate::snapshot::{Record, Snapshot};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
@@ -119,7 +120,7 @@ impl Judge<'_> {
             && was.unreadable == record.connector.unreadable
             && old.unrecognised == new.unrecognised;
         if let (Some(before), Some(now)) = (old.when_changed, new.when_changed)
-            && before != now
+            && now.duration_since(before).abs() > JITTER
             && untouched
         {
             let finding = Finding {

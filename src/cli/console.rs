@@ -105,6 +105,11 @@ impl Console {
         }
     }
 
+    /// Shows text that was made for a terminal, beside the result.
+    pub fn say_as_it_is(&self, text: &str) {
+        self.error_line(text.trim_end());
+    }
+
     /// Says what somebody has to do for the run to go on, however quiet it is to be.
     pub fn say(&self, text: &str) {
         self.error_line(&format!("connguard: {}", visible(text)));

@@ -3,7 +3,6 @@
 //! An interrupted run never ends with 0: 130 after Ctrl-C, 143 after the signal
 //! by which schedulers end jobs.
 
-use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// How many writes are in hand.
@@ -12,7 +11,9 @@ static IN_HAND: AtomicUsize = AtomicUsize::new(0);
 static CAME: AtomicI32 = AtomicI32::new(0);
 
 /// Begins to watch for signals. Where the system has none to watch for, they end the program as ever.
+#[cfg(unix)]
 pub(super) fn watch() {
+    use signal_hook::consts::{SIGINT, SIGTERM};
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) else {
         return;
     };
@@ -26,11 +27,16 @@ pub(super) fn watch() {
     });
 }
 
+/// Elsewhere a signal ends the program as ever, and what was in hand is found by the next run.
+#[cfg(not(unix))]
+pub(super) fn watch() {}
+
 /// What a run that was interrupted ends with.
 fn code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(130)
 }
 
+#[cfg(unix)]
 #[expect(
     clippy::exit,
     reason = "nothing is in hand: what was read is not recorded, and nothing is half written"

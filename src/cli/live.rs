@@ -252,9 +252,18 @@ impl Live {
                 .faults
                 .iter()
                 .filter(|(part, _)| *part == Part::InboundConnectors);
-            let failures = lost
+            let mut failures: Vec<assessment::Failure> = lost
                 .map(|(_, fault)| failure(origin, tenant, fault))
                 .collect();
+            if !reading.export.problems.is_empty() {
+                let fault = Fault::new(
+                    crate::exchange::Kind::Malformed,
+                    "the answers",
+                    "they hold what cannot be read for certain, or of another organization",
+                    "read it again; if it stays, connguard fetch --export shows what was answered",
+                );
+                failures.push(failure(origin, tenant, &fault.after(&reading.requests)));
+            }
             Read {
                 snapshot: reading.export.snapshot,
                 problems: reading.export.problems,

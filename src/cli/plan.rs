@@ -7,6 +7,7 @@ use super::repository::Repository;
 use super::targets::{Selection, Target, targets};
 use super::{Common, Failure, Outcome, TrustArgs, parse_report};
 use crate::hostile_text::visible;
+use crate::parallel::in_parallel_by;
 use crate::plan::{Plan, Purpose, Request, exceeded, inverse, make, on_premises, wire};
 use crate::report::Judged;
 use crate::report::plan::{PlanFormat, render};
@@ -81,21 +82,20 @@ pub(super) fn run(common: &Common, arguments: &PlanArgs, console: &Console) -> O
     let mut plans = Vec::new();
     let mut judged = Vec::new();
     let mut code = 0;
-    for target in &targets {
+    let purpose = if arguments.contain {
+        Purpose::Contain
+    } else {
+        Purpose::Revert
+    };
+    let all = in_parallel_by(judging.workers(&targets), &targets, |target| {
         let looked = judging.look(target);
         let verdict = judging.judge(target, &looked);
-        let purpose = if arguments.contain {
-            Purpose::Contain
-        } else {
-            Purpose::Revert
-        };
-        match plan(
-            &judging,
-            target,
-            (&looked, &verdict),
-            purpose,
-            arguments.changes,
-        ) {
+        let allowed = |touched: usize| arguments.changes == Some(touched);
+        let made = plan(&judging, target, (&looked, &verdict), purpose, &allowed);
+        (made, verdict)
+    });
+    for (made, verdict) in all {
+        match made {
             Ok(plan) => plans.push(plan),
             Err(failure) => {
                 console.failure(&failure);
@@ -129,13 +129,14 @@ fn worst(one: u8, other: u8) -> u8 {
         .unwrap_or(0)
 }
 
-/// The plan of a tenant; where there is no verdict there is none. `changes` lets one pass that exceeds the limits.
+/// The plan of a tenant; where there is no verdict there is none. `allowed` says of one that exceeds the limits,
+/// by the number of connectors that it changes, whether it may pass.
 pub(super) fn plan(
     judging: &Judging<'_>,
     target: &Target<'_>,
     (looked, judged): (&Looked, &Judged),
     purpose: Purpose,
-    changes: Option<usize>,
+    allowed: &dyn Fn(usize) -> bool,
 ) -> Result<Plan, Failure> {
     let tenant = &target.name;
     let assessment = &judged.assessment;
@@ -203,7 +204,7 @@ pub(super) fn plan(
         &on_premises(&observed.snapshot, baseline),
     );
     match excess {
-        Some(excess) if changes != Some(excess.touched) => Err(refused(
+        Some(excess) if !allowed(excess.touched) => Err(refused(
             format!(
                 "the plan for {tenant} exceeds the limits of the policy: {}",
                 excess.reasons.join("; ")

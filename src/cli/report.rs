@@ -8,6 +8,7 @@ use crate::canonical;
 use crate::hostile_text::visible;
 use crate::report::merge::merge;
 use crate::report::pipeline;
+use crate::verdict;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -57,15 +58,24 @@ pub(super) fn run(command: &ReportCommand, console: &Console) -> Outcome {
             .to_owned(),
     })?;
     let text = pipeline::defuse_json(&canonical::to_string(&merged));
-    if let Some(path) = &arguments.output {
-        write_report(path, &text)?;
-    }
     match arguments.format {
         Shown::Json => console.result(&text)?,
         Shown::Human => console.text(&page(&merged))?,
     }
     let code = merged.get("exit_code").and_then(Value::as_u64);
-    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    // What was found is out before a file can fail.
+    let written = match &arguments.output {
+        Some(path) => write_report(path, &text),
+        None => Ok(()),
+    };
+    Ok(match written {
+        Ok(()) => code,
+        Err(failure) => {
+            console.failure(&failure);
+            verdict::worst(&[code, failure.exit_code()])
+        }
+    })
 }
 
 /// Tenants that are not clean, and the numbers.

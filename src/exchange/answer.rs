@@ -101,8 +101,7 @@ fn page(lists: bool, reply: &Reply) -> Result<Page, String> {
         }
         None if !lists => Vec::new(),
         Some(value) if !lists && value.shape() == Shape::Null => Vec::new(),
-        Some(_) => return Err("the answer holds no list of objects".to_owned()),
-        None => return Err("the answer holds no list of objects".to_owned()),
+        Some(_) | None => return Err("the answer holds no list of objects".to_owned()),
     };
     let mut doubts = Vec::new();
     if let Some(warnings) = member("@adminapi.warnings") {

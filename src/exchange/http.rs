@@ -161,7 +161,12 @@ impl Http {
     /// The request is lost where no whole answer came.
     pub fn once(&self, call: &Call<'_>, budget: &Budget) -> Result<Reply, Lost> {
         let own_id = identifier();
-        let timeout = self.patience.request.min(budget.left());
+        let host = call.url.host_str().unwrap_or_default();
+        let place = self.hosts.enter(host, budget.left());
+        let timeout = match place {
+            Some(_) => self.patience.request.min(budget.left()),
+            None => Duration::ZERO,
+        };
         let end = Instant::now() + timeout;
         let lost = |unsent: bool, final_: bool, kind: Kind, message: String| Lost {
             unsent,
@@ -178,7 +183,6 @@ impl Http {
             final_: true,
             fault,
         })?;
-        let _place = self.hosts.enter(call.url.host_str().unwrap_or_default());
         let sent = request(client, call, &own_id).timeout(timeout).send();
         let mut response = sent.map_err(|error| {
             let words = reason(&error);
@@ -438,17 +442,23 @@ struct Hosts {
 }
 
 impl Hosts {
-    /// Waits for a place at a host.
-    fn enter(&self, host: &str) -> Place<'_> {
+    /// Waits for a place at a host; none where there was none in time.
+    fn enter(&self, host: &str, most: Duration) -> Option<Place<'_>> {
+        let end = Instant::now() + most;
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         while busy.get(host).is_some_and(|count| *count >= PER_HOST) {
-            busy = self.left.wait(busy).unwrap_or_else(PoisonError::into_inner);
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let waited = self.left.wait_timeout(busy, left);
+            busy = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         *busy.entry(host.to_owned()).or_default() += 1;
-        Place {
+        Some(Place {
             hosts: self,
             host: host.to_owned(),
-        }
+        })
     }
 }
 
@@ -468,7 +478,8 @@ impl Drop for Place<'_> {
         if let Some(count) = busy.get_mut(&self.host) {
             *count = count.saturating_sub(1);
         }
-        self.hosts.left.notify_one();
+        // Those who wait may wait for other hosts.
+        self.hosts.left.notify_all();
     }
 }
 

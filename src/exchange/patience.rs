@@ -38,8 +38,13 @@ pub struct Budget {
 impl Budget {
     /// A budget that begins now.
     pub fn new(patience: &Patience) -> Self {
+        Self::of(patience.tenant)
+    }
+
+    /// A budget of so much that begins now.
+    pub fn of(time: Duration) -> Self {
         Self {
-            end: Instant::now() + patience.tenant,
+            end: Instant::now() + time,
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Service<'s> {
     endpoints: &'s Endpoints,
     tenant_id: &'s Guid,
     identity: &'s Identity,
-    budget: Budget,
+    budget: OnceLock<Budget>,
     token: Mutex<Option<Arc<Token>>>,
     host: OnceLock<Url>,
 }
@@ -74,15 +74,15 @@ impl<'s> Service<'s> {
             endpoints,
             tenant_id,
             identity,
-            budget: Budget::new(&sign_in.http.patience),
+            budget: OnceLock::new(),
             token: Mutex::default(),
             host: OnceLock::new(),
         }
     }
 
-    /// Lets the time for the tenant begin anew.
-    pub fn renew(&mut self) {
-        self.budget = Budget::new(&self.sign_in.http.patience);
+    /// Whether addresses of this machine stand for the service.
+    pub const fn is_rehearsal(&self) -> bool {
+        self.endpoints.rehearsal
     }
 
     /// The token, a new one where the old one is about to end.
@@ -98,11 +98,16 @@ impl<'s> Service<'s> {
         {
             return Ok(Arc::clone(token));
         }
+        let budget = if self.identity.credential.is_person() {
+            Budget::new(&self.sign_in.http.patience)
+        } else {
+            *self.budget()
+        };
         let new = self.sign_in.token(
             self.identity,
             (self.endpoints, self.tenant_id),
             &self.endpoints.exchange,
-            &self.budget,
+            &budget,
         )?;
         *token = Some(Arc::clone(&new));
         Ok(new)
@@ -177,7 +182,7 @@ impl<'s> Service<'s> {
             let call = self.call(what, url, body, token)?;
             self.sign_in
                 .http
-                .read(&call, &self.budget, |reply| worth(what, true, reply))
+                .read(&call, self.budget(), |reply| worth(what, true, reply))
         };
         let token = self.token()?;
         match ask(&token) {
@@ -212,7 +217,7 @@ impl<'s> Service<'s> {
     ) -> Result<Result<super::http::Reply, super::http::Lost>, Fault> {
         let token = self.token()?;
         let call = self.call(what, url, body, &token)?;
-        let reply = self.sign_in.http.once(&call, &self.budget);
+        let reply = self.sign_in.http.once(&call, self.budget());
         if let Ok(reply) = &reply
             && reply.status == 401
         {
@@ -221,8 +226,10 @@ impl<'s> Service<'s> {
         Ok(reply)
     }
 
-    pub(super) const fn budget(&self) -> &Budget {
-        &self.budget
+    /// What is left of the time for the tenant, which begins with the first request that is not a person's own.
+    pub(super) fn budget(&self) -> &Budget {
+        self.budget
+            .get_or_init(|| Budget::new(&self.sign_in.http.patience))
     }
 
     /// The cmdlets that the identity may run.
@@ -251,7 +258,7 @@ impl<'s> Service<'s> {
         let page = self
             .sign_in
             .http
-            .read(&call, &self.budget, |reply| worth(WHAT, true, reply))?;
+            .read(&call, self.budget(), |reply| worth(WHAT, true, reply))?;
         let mut names = BTreeSet::new();
         for row in &page.rows {
             let row: Json = serde_json::from_str(row).unwrap_or_default();
@@ -290,7 +297,7 @@ impl<'s> Service<'s> {
             self.endpoints,
             self.tenant_id,
             &headers,
-            &self.budget,
+            self.budget(),
         );
         self.sign_in.keep_host(self.tenant_id, usual, &host);
         Ok(self.host.get_or_init(|| host).clone())

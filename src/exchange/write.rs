@@ -29,7 +29,7 @@ pub(super) fn send(service: &Service<'_>, what: &str, body: &str, url: &Url) -> 
     for attempt in 1.. {
         let sent = match service.attempt(what, url, body) {
             Ok(sent) => sent,
-            Err(fault) => return Written::Refused(fault),
+            Err(fault) => return Written::Refused(fault.after(&requests)),
         };
         let mut asked = Duration::ZERO;
         let fault = match sent {
@@ -56,11 +56,8 @@ pub(super) fn send(service: &Service<'_>, what: &str, body: &str, url: &Url) -> 
                         message: "the service is throttling (429)".to_owned(),
                         ..fault
                     },
-                    Worth::Never(fault) if status == 401 && !signed_in_again => {
+                    Worth::Never(_) if status == 401 && !signed_in_again => {
                         signed_in_again = true;
-                        if service.token().is_err() {
-                            return Written::Refused(fault.after(&requests));
-                        }
                         continue;
                     }
                     Worth::Never(fault) if status >= 500 || status == 408 => {

@@ -88,13 +88,15 @@ pub fn merge(reports: &[(String, Value)]) -> Result<Value, String> {
 }
 
 /// What all parts of one run have in common.
-const SAME: [&str; 7] = [
+const SAME: [&str; 9] = [
     "/root/digest",
     "/policy/digest",
     "/options/fail_on",
     "/options/now",
     "/options/from",
     "/options/change",
+    "/options/rehearsal",
+    "/options/taken_at",
     "/tool/version",
 ];
 

@@ -35,7 +35,7 @@ pub const CONNECTORS: &str = "inbound-connectors";
 
 /// Reads of an unchanged connector give times of its last change that differ by so much at most:
 /// every server of the service reports its own.
-const JITTER: SignedDuration = SignedDuration::from_secs(60);
+pub const JITTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// The name of a connector's file: its id, else a digest of its name, which is never a path.
 pub fn file_name(connector: &Connector) -> String {

@@ -4,12 +4,12 @@
 //! form of an export and read by it, so that a part which is missing, doubtful
 //! or empty means the same wherever it comes from.
 
-use super::export::{self, EXPORT_VERSION, Export};
+use super::export::{self, EXPORT_VERSION, Export, REHEARSAL};
 use crate::document::Problems;
 use crate::exchange::answer::Answer;
 use crate::exchange::service::Cmdlet;
 use crate::exchange::{Fault, Service};
-use crate::snapshot::{Organization, Part, SourceKind};
+use crate::snapshot::{Completeness, Organization, Part, SourceKind};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -45,6 +45,8 @@ pub struct Reading {
     pub export: Export,
     /// What went wrong with a part, if anything did.
     pub faults: Vec<(Part, Fault)>,
+    /// The ids of the requests whose answers these are.
+    pub requests: Vec<String>,
     /// The text that was read, in the form of an export.
     pub text: String,
 }
@@ -71,16 +73,40 @@ pub fn read(
         }
         parts.push((part, answer));
     }
-    let text = as_export(tenant_id, now, &parts);
+    let read_from = if service.is_rehearsal() {
+        REHEARSAL
+    } else {
+        SourceKind::Exchange.name()
+    };
+    let text = as_export(tenant_id, (read_from, now), &parts);
     let reading = export::read(origin, text.as_bytes()).map(|mut export| {
         export.snapshot.source = SourceKind::Exchange;
+        name_requests(&mut export, &parts);
         Reading {
             export,
             faults,
+            requests: requests(&parts),
             text,
         }
     });
     Ok(reading)
+}
+
+fn requests(parts: &[(Part, Result<Answer, Fault>)]) -> Vec<String> {
+    let answers = parts.iter().filter_map(|(_, answer)| answer.as_ref().ok());
+    answers.flat_map(|answer| answer.requests.clone()).collect()
+}
+
+/// Names the requests of parts that were answered and are not to be believed.
+fn name_requests(export: &mut Export, parts: &[(Part, Result<Answer, Fault>)]) {
+    for (part, answer) in parts {
+        if let (Ok(answer), Some(Completeness::Failed(reason))) =
+            (answer, export.snapshot.complete.get_mut(part))
+            && answer.doubts.is_empty()
+        {
+            reason.push_str(&crate::exchange::fault::named(&answer.requests));
+        }
+    }
 }
 
 /// A part. That there is no connector at all is believed only when it is said twice.
@@ -122,7 +148,11 @@ fn once_each(answer: &mut Answer) {
     }
 }
 
-fn as_export(tenant_id: &str, now: Timestamp, parts: &[(Part, Result<Answer, Fault>)]) -> String {
+fn as_export(
+    tenant_id: &str,
+    (read_from, now): (&str, Timestamp),
+    parts: &[(Part, Result<Answer, Fault>)],
+) -> String {
     let mut complete = serde_json::Map::new();
     for (part, answer) in parts {
         let state = match answer {
@@ -145,7 +175,7 @@ fn as_export(tenant_id: &str, now: Timestamp, parts: &[(Part, Result<Answer, Fau
     };
     let members = [
         ("connguard", json!(EXPORT_VERSION)),
-        ("read_from", json!(SourceKind::Exchange.name())),
+        ("read_from", json!(read_from)),
         ("taken_at", json!(now.to_string())),
         (
             "organization",

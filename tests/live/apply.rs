@@ -108,10 +108,40 @@ fn removal_and_opening_are_for_those_who_say_so() {
     );
     world
         .run(&arguments)
-        .expect(0, &["nothing was written", "only with --remove"]);
+        .expect(0, &["was there already", "only with --remove"]);
     arguments.push("--remove");
     world.run(&arguments).expect(0, &["carried out to its end"]);
     assert!(world.connector("Ran_xkqpd").is_none());
+}
+
+#[test]
+fn nothing_is_written_where_nobody_can_sign_the_history() {
+    let world = World::attacked();
+    let digest = world.planned(&[]);
+    let pin = world.repo.pin();
+    let run = world.repo.run_with(
+        &[
+            "apply",
+            "plan.json",
+            "--approve",
+            &digest,
+            "--rehearsal",
+            "--now",
+            crate::harness::NOW,
+            "--root",
+            &pin,
+        ],
+        &[("CONNGUARD_APPLY_SECRET", crate::world::SECRET)],
+    );
+    run.expect(3, &["neither to the organization nor to the history"]);
+    assert!(world.written().is_empty());
+    assert!(
+        !world
+            .repo
+            .try_git(&["rev-parse", "connguard/history"])
+            .status
+            .success()
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The live service, through the real binary and an emulator that was written from the reference alone.
 
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -240,6 +240,20 @@ fn what_one_job_keeps_another_records_as_read_from_the_service() {
     world
         .run(&["check", "--from", "history"])
         .expect(0, &["CLEAN"]);
+    // What came of a rehearsal says so of itself.
+    let pin = world.repo.pin();
+    world
+        .repo
+        .run(&[
+            "check",
+            "--from",
+            "read",
+            "--root",
+            &pin,
+            "--now",
+            crate::harness::NOW,
+        ])
+        .expect(1, &["read from an emulator"]);
     // A file in the repository cannot say so of itself.
     world
         .repo

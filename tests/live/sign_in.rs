@@ -35,8 +35,6 @@ fn secrets_from_a_variable_and_from_a_file() {
 
 #[test]
 fn certificates_as_pem_and_as_pfx() {
-    let made = rcgen::generate_simple_self_signed(vec!["connguard.example".to_owned()]);
-    drop(made);
     let folder = tempfile::TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let openssl = |arguments: &[&str]| {

@@ -117,7 +117,7 @@ impl World {
             "--format",
             "json",
             "--timeout",
-            "1500ms",
+            "2500ms",
             "--budget",
             "20s",
         ])

@@ -7,8 +7,6 @@ use crate::digest::Digest;
 use crate::finding::excerpt;
 use crate::hostile_text::visible;
 use crate::plan::{Plan, Standing, Step};
-use crate::report::plan::{PlanFormat, render};
-use jiff::Timestamp;
 use std::fmt::Write as _;
 
 pub(super) fn parse(text: &str) -> Result<Digest, String> {
@@ -20,7 +18,7 @@ pub(super) fn parse(text: &str) -> Result<Digest, String> {
 
 /// Asks, unless the command line approves just this plan.
 pub(super) fn ask(
-    (plan, now): (&Plan, Timestamp),
+    plan: &Plan,
     standings: &[Standing],
     chosen: &[usize],
     approved: Option<Digest>,
@@ -36,9 +34,7 @@ pub(super) fn ask(
             "review the plan that is to be carried out, and approve that one",
         ));
     }
-    // What each step sets, before it is asked for.
-    let mut question = render(&[plan], PlanFormat::Human, now);
-    let _ = writeln!(question, "\nof {digest} in {}", visible(&plan.tenant));
+    let mut question = format!("\n{digest} in {}\n", visible(&plan.tenant));
     for (index, (step, standing)) in plan.steps.iter().zip(standings).enumerate() {
         let mark = match standing {
             Standing::Done => "done before",

@@ -71,7 +71,7 @@ impl<'c, 'r> Carrier<'c, 'r> {
 
     /// Carries out the steps that were chosen. One that fails ends the run; one that is
     /// not visible yet holds up only what comes after it on the same connector.
-    pub fn carry_out(&self, chosen: &[usize]) -> Result<Outcomes, Failure> {
+    pub fn carry_out(&self, chosen: &[usize], standings: &[Standing]) -> Result<Outcomes, Failure> {
         let unsettled = self.work.open_intents(self.plan)?;
         let mut outcomes = Outcomes::default();
         for (index, step) in self.plan.steps.iter().enumerate() {
@@ -79,10 +79,13 @@ impl<'c, 'r> Carrier<'c, 'r> {
                 outcomes.add(index, Fate::ByHand);
                 continue;
             }
-            let held_up = outcomes.ended() || outcomes.holds_up(self.plan, step);
-            if held_up || !chosen.contains(&index) {
-                let done = !chosen.contains(&index) && self.is_done(index);
+            if !chosen.contains(&index) {
+                let done = standings.get(index) == Some(&Standing::Done);
                 outcomes.add(index, if done { Fate::DoneBefore } else { Fate::Left });
+                continue;
+            }
+            if outcomes.ended() || outcomes.holds_up(self.plan, step) {
+                outcomes.add(index, Fate::HeldUp);
                 continue;
             }
             // Whatever was written before is shown and recorded, whatever becomes of this one.
@@ -103,11 +106,6 @@ impl<'c, 'r> Carrier<'c, 'r> {
         Ok(outcomes)
     }
 
-    fn is_done(&self, index: usize) -> bool {
-        let standings = self.standings().unwrap_or_default();
-        standings.get(index) == Some(&Standing::Done)
-    }
-
     /// Carries one step out.
     fn one(&self, index: usize, step: &Step, unsettled: bool) -> Result<Fate, Failure> {
         // What an earlier run may have made or removed has time to become visible before it is asked for once more.
@@ -119,7 +117,7 @@ impl<'c, 'r> Carrier<'c, 'r> {
         };
         match standing {
             Standing::Done => return Ok(Fate::DoneBefore),
-            Standing::Surprise(why) => return Ok(Fate::Surprise(why)),
+            Standing::Surprise(why) => return Ok(Fate::Surprise(why, Vec::new())),
             Standing::ByHand => return Ok(Fate::ByHand),
             Standing::Open => {}
         }
@@ -131,7 +129,7 @@ impl<'c, 'r> Carrier<'c, 'r> {
         let state = match &fate {
             Fate::Done(_) | Fate::DoneBefore => State::Done(number),
             Fate::NotSeen(_) => State::NotSeen(number),
-            Fate::Unknown(_) => State::Unknown(number),
+            Fate::Unknown(_) | Fate::Surprise(..) => State::Unknown(number),
             _ => State::Failed(number),
         };
         self.note(state, step, &requests)?;
@@ -156,10 +154,13 @@ impl<'c, 'r> Carrier<'c, 'r> {
         loop {
             match self.send(&cmdlet)? {
                 Written::Done(page) => {
+                    for doubt in &page.doubts {
+                        self.work.console.note(doubt);
+                    }
                     requests.push(page.request);
                     return Ok(match self.seen(index)? {
                         Standing::Done => Fate::Done(requests),
-                        Standing::Surprise(why) => Fate::Surprise(why),
+                        Standing::Surprise(why) => Fate::Surprise(why, requests),
                         _ => Fate::NotSeen(requests),
                     });
                 }
@@ -188,7 +189,7 @@ impl<'c, 'r> Carrier<'c, 'r> {
                     match self.seen(index)? {
                         Standing::Done => return Ok(Fate::Done(requests)),
                         // Somebody else is at it: nothing is sent over what they did.
-                        Standing::Surprise(why) => return Ok(Fate::Surprise(why)),
+                        Standing::Surprise(why) => return Ok(Fate::Surprise(why, requests)),
                         Standing::Open | Standing::ByHand => {}
                     }
                     // To set the same values twice does no harm; to make or remove a connector twice may.

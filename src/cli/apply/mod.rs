@@ -24,6 +24,7 @@ use crate::cli::snapshot::SnapshotArgs;
 use crate::digest::Digest;
 use crate::history::act::{Deed, State};
 use crate::plan::{Action, Plan, Purpose, Standing, Step, progress};
+use crate::report::plan::{PlanFormat, render};
 use crate::trust::header::CLOCK_SKEW;
 use carrier::Carrier;
 use clap::Args;
@@ -38,6 +39,7 @@ Exit codes:
   1   a step failed, or the run could not be done; the message says which and why
   2   the command line does not fit
   3   refused; or something was written and is not visible yet: run it again later
+  130, 143  interrupted; the write in hand was finished and recorded
 It can be interrupted at any point and run again: it does only what is left.";
 
 #[derive(Debug, Args)]
@@ -135,7 +137,8 @@ pub(super) fn run(common: &Common, arguments: &ApplyArgs, console: &Console) -> 
             work.target,
             (&looked.0, &looked.1),
             plan.purpose,
-            arguments.changes,
+            // A run that was cut off left fewer to be changed than the plan was approved for.
+            &|touched| arguments.changes.is_some_and(|most| touched <= most),
         )?;
         if plan.expires.duration_since(plan.made_at) > fresh.expires.duration_since(fresh.made_at) {
             return Err(refused(
@@ -146,55 +149,51 @@ pub(super) fn run(common: &Common, arguments: &ApplyArgs, console: &Console) -> 
         work.never_completed(&plan)?;
         let connectors = session::connectors(&looked.0)?;
         let standings = progress(&plan, &connectors);
+        if arguments.approve.is_none() {
+            // What each step sets, before anything is asked.
+            console.say_as_it_is(&render(&[&plan], PlanFormat::Human, now));
+        }
         let chosen = chosen(&plan, &standings, arguments, console)?;
         in_both(&plan, &fresh, &standings, &chosen)?;
-        approval::ask(
-            (&plan, now),
-            &standings,
-            &chosen,
-            arguments.approve,
-            console,
-        )?;
         let deed = Deed::Apply(plan.digest());
         let carrier = Carrier::new(work, &plan, deed, arguments.writing.wait)?;
         if chosen.is_empty() && standings.contains(&Standing::Open) {
-            console.text(&left_over(&plan, &standings))?;
-            return Ok(0);
+            let outcomes = Outcomes::of(&standings);
+            outcomes.show(&carrier, None, (State::Stopped, &fresh), arguments.writing.format)?;
+            return Ok(outcomes.code(&plan));
         }
-        work.record(&carrier.act(State::Begun, &[]))?;
-        let outcomes = carrier.carry_out(&chosen)?;
+        approval::ask(&plan, &standings, &chosen, arguments.approve, console)?;
+        let begun = work.record(&carrier.act(State::Begun, &[]))?;
+        if let Some(reason) = begun.unpushed {
+            return Err(refused(
+                format!("nothing was written, as the history cannot be pushed: {reason}"),
+                "a write that leaves no trace where others see it is worse than a late one: mend that first, or leave --push out",
+            ));
+        }
+        // What was done elsewhere is known only now that the history was fetched.
+        work.never_completed(&plan)?;
+        let outcomes = carrier.carry_out(&chosen, &standings)?;
         finish(&carrier, outcomes, &fresh, arguments.writing.format)
     })
 }
 
-/// What is left of a plan of which nothing was to be carried out.
-fn left_over(plan: &Plan, standings: &[Standing]) -> String {
-    let mut text = "nothing was written; left are\n".to_owned();
-    for (index, (step, standing)) in plan.steps.iter().zip(standings).enumerate() {
-        if *standing != Standing::Open {
-            continue;
-        }
-        let only = apart(step).map_or_else(String::new, |apart| {
-            format!(": only with {}, as {}", apart.flag(), apart.words())
-        });
-        text.push_str(&format!(
-            "  {:>2}. {}{only}\n",
-            index + 1,
-            approval::described(step)
-        ));
-    }
-    text
-}
-
 /// Reads everything once more, records it, and says what became of the plan.
-fn finish(carrier: &Carrier<'_, '_>, outcomes: Outcomes, fresh: &Plan, format: Shown) -> Outcome {
-    let standings = carrier.standings();
-    let all_done = standings.as_ref().is_ok_and(|standings| {
-        standings
-            .iter()
-            .all(|standing| matches!(standing, Standing::Done | Standing::ByHand))
-    });
-    let state = if all_done && outcomes.code() == 0 {
+fn finish(
+    carrier: &Carrier<'_, '_>,
+    mut outcomes: Outcomes,
+    fresh: &Plan,
+    format: Shown,
+) -> Outcome {
+    let plan = carrier.plan;
+    match carrier.standings() {
+        Ok(standings) => outcomes.prove(&standings),
+        Err(failure) => {
+            carrier.work.console.failure(&failure);
+            outcomes.unproven();
+        }
+    }
+    let code = outcomes.code(plan);
+    let state = if code == 0 && outcomes.is_whole() {
         State::Completed
     } else {
         State::Stopped
@@ -208,7 +207,7 @@ fn finish(carrier: &Carrier<'_, '_>, outcomes: Outcomes, fresh: &Plan, format: S
             "recorded here and not pushed: {reason} → connguard snapshot --push pushes it"
         ));
     }
-    Ok(interrupt::came().unwrap_or_else(|| outcomes.code()))
+    Ok(interrupt::came().unwrap_or(code))
 }
 
 fn one_plan(path: &Path) -> Result<Plan, Failure> {

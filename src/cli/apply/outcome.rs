@@ -7,10 +7,11 @@ use crate::cli::Failure;
 use crate::cli::snapshot::Recorded;
 use crate::cli::status::Shown;
 use crate::exchange::Fault;
+use crate::finding::Severity;
 use crate::history::act::State;
 use crate::history::short;
 use crate::hostile_text::visible;
-use crate::plan::{Plan, Step};
+use crate::plan::{Action, Plan, Standing, Step};
 use crate::report::{counted, pipeline};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -32,10 +33,12 @@ pub(super) enum Fate {
     /// The service refused it.
     Failed(Fault),
     /// The connector is not as the plan knows it.
-    Surprise(String),
+    Surprise(String, Vec<String>),
+    /// A step before it, on the same connector, did not end well; or the run ended.
+    HeldUp,
     /// Looking or recording failed: nobody knows more than the history says.
     CutOff(String),
-    /// It was not chosen, or something before it did not end well.
+    /// It was not chosen.
     Left,
     /// A person does it.
     ByHand,
@@ -49,7 +52,8 @@ impl Fate {
             Self::NotSeen(_) => "not-seen",
             Self::Unknown(_) => "unknown",
             Self::Failed(_) => "failed",
-            Self::Surprise(_) => "changed-meanwhile",
+            Self::Surprise(..) => "changed-meanwhile",
+            Self::HeldUp => "held-up",
             Self::CutOff(_) => "cut-off",
             Self::Left => "left",
             Self::ByHand => "by-hand",
@@ -67,7 +71,8 @@ impl Fate {
                 "NOT KNOWN WHETHER IT WAS CARRIED OUT: {fault}: run it again later, it looks first"
             ),
             Self::Failed(fault) => format!("FAILED: {fault} → {}", fault.help),
-            Self::Surprise(why) => format!("STOPPED: {why}"),
+            Self::Surprise(why, _) => format!("STOPPED{requests}: {why}"),
+            Self::HeldUp => "NOT CARRIED OUT, as what comes before it did not end well".to_owned(),
             Self::CutOff(why) => {
                 format!("CUT OFF: {why}; run it again: it looks first, and does what is left")
             }
@@ -79,7 +84,9 @@ impl Fate {
     /// The requests that were sent for it.
     pub fn requests(&self) -> &[String] {
         match self {
-            Self::Done(requests) | Self::NotSeen(requests) => requests,
+            Self::Done(requests) | Self::NotSeen(requests) | Self::Surprise(_, requests) => {
+                requests
+            }
             Self::Unknown(fault) | Self::Failed(fault) => &fault.requests,
             _ => &[],
         }
@@ -88,7 +95,7 @@ impl Fate {
     const fn code(&self) -> u8 {
         match self {
             Self::Failed(_) | Self::CutOff(_) => 1,
-            Self::NotSeen(_) | Self::Unknown(_) | Self::Surprise(_) => 3,
+            Self::NotSeen(_) | Self::Unknown(_) | Self::Surprise(..) | Self::HeldUp => 3,
             Self::Done(_) | Self::DoneBefore | Self::Left | Self::ByHand => 0,
         }
     }
@@ -99,9 +106,49 @@ impl Fate {
 pub(super) struct Outcomes {
     all: Vec<(usize, Fate)>,
     interrupted: bool,
+    /// Whether the last look could not be made.
+    unproven: bool,
 }
 
 impl Outcomes {
+    /// Of a plan of which nothing is carried out.
+    pub fn of(standings: &[Standing]) -> Self {
+        let fate = |standing: &Standing| match standing {
+            Standing::Done => Fate::DoneBefore,
+            Standing::ByHand => Fate::ByHand,
+            Standing::Open | Standing::Surprise(_) => Fate::Left,
+        };
+        Self {
+            all: standings.iter().map(fate).enumerate().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Holds what was done against the last look: what is done must be there still.
+    pub fn prove(&mut self, standings: &[Standing]) {
+        for (index, fate) in &mut self.all {
+            let done = matches!(fate, Fate::Done(_) | Fate::DoneBefore);
+            match standings.get(*index) {
+                Some(Standing::Surprise(why)) if done => {
+                    *fate = Fate::Surprise(why.clone(), fate.requests().to_vec());
+                }
+                Some(Standing::Open) if done => *fate = Fate::NotSeen(fate.requests().to_vec()),
+                _ => {}
+            }
+        }
+    }
+
+    /// The last look could not be made: nothing is proven.
+    pub fn unproven(&mut self) {
+        self.unproven = true;
+    }
+
+    /// Whether nothing is left to be carried out.
+    pub fn is_whole(&self) -> bool {
+        let over = |fate: &Fate| matches!(fate, Fate::Done(_) | Fate::DoneBefore | Fate::ByHand);
+        self.all.iter().all(|(_, fate)| over(fate))
+    }
+
     pub fn add(&mut self, index: usize, fate: Fate) {
         self.all.push((index, fate));
     }
@@ -113,7 +160,7 @@ impl Outcomes {
     /// Whether nothing more is written.
     pub fn ended(&self) -> bool {
         let stops =
-            |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Surprise(_) | Fate::CutOff(_));
+            |fate: &Fate| matches!(fate, Fate::Failed(_) | Fate::Surprise(..) | Fate::CutOff(_));
         self.interrupted || self.all.iter().any(|(_, fate)| stops(fate))
     }
 
@@ -122,7 +169,10 @@ impl Outcomes {
         self.all.iter().any(|(index, fate)| {
             let own = plan.steps.get(*index);
             own.is_some_and(|own| own.connector == step.connector)
-                && matches!(fate, Fate::NotSeen(_) | Fate::Unknown(_) | Fate::Left)
+                && matches!(
+                    fate,
+                    Fate::NotSeen(_) | Fate::Unknown(_) | Fate::Left | Fate::HeldUp
+                )
         })
     }
 
@@ -131,9 +181,29 @@ impl Outcomes {
         all.cloned().collect()
     }
 
-    /// How the run ends: a step that failed before one that is not known.
-    pub fn code(&self) -> u8 {
-        let codes: Vec<u8> = self.all.iter().map(|(_, fate)| fate.code()).collect();
+    /// How the run ends: a step that failed before one that is not known. What was left out is no failure,
+    /// unless it is what closes a hole.
+    pub fn code(&self, plan: &Plan) -> u8 {
+        let mut codes: Vec<u8> = self.all.iter().map(|(_, fate)| fate.code()).collect();
+        let closes = |index: usize| {
+            let step = plan
+                .steps
+                .get(index)
+                .filter(|step| step.action == Action::Set);
+            step.is_some_and(|step| {
+                step.answers
+                    .iter()
+                    .any(|own| own.severity >= Severity::High)
+            })
+        };
+        let left_open =
+            |(index, fate): &(usize, Fate)| matches!(fate, Fate::Left) && closes(*index);
+        if self.all.iter().any(left_open) {
+            codes.push(3);
+        }
+        if self.unproven {
+            codes.push(1);
+        }
         [1, 3]
             .into_iter()
             .find(|code| codes.contains(code))
@@ -165,8 +235,9 @@ impl Outcomes {
         (state, fresh): (State, &Plan),
     ) -> String {
         let how = match state {
+            _ if self.interrupted => "INTERRUPTED: run it again, it does what is left",
             State::Completed => "carried out to its end",
-            _ if self.code() == 0 => "carried out, but for what is left",
+            _ if self.code(plan) == 0 => "carried out, but for what is left",
             _ => "NOT CARRIED OUT TO ITS END",
         };
         let mut text = format!("plan {} for {}: {how}\n", plan.digest(), plan.tenant);

@@ -52,6 +52,12 @@ impl<'r> Session<'r> {
         console: &'r Console,
     ) -> Result<Self, Failure> {
         let recorder = Recorder::new(recording, repository, console)?;
+        if !recorder.can_sign_as_wanted() {
+            return Err(refused(
+                "the root says who signs the history, and there is no key of theirs: nothing was written, neither to the organization nor to the history",
+                "name a key of somebody with the history role: --key FILE, the variable CONNGUARD_HISTORY_KEY, or ssh-agent",
+            ));
+        }
         Ok(Self {
             repository,
             recording,
@@ -84,6 +90,18 @@ impl<'r> Session<'r> {
             .exchange()
             .ok_or_else(|| crate::cli::live::not_configured(&target.name))?;
         separate(exchange)?;
+        if self.recording.selection.live.rehearsal && exchange.overridden.is_none() {
+            return Err(refused(
+                "this is no rehearsal: connguard.yaml leads to the real service",
+                "name addresses of this machine in `endpoints` to rehearse, or leave --rehearsal out",
+            ));
+        }
+        if self.recording.trust.now.is_some() && exchange.overridden.is_none() {
+            return Err(refused(
+                "a real organization is written to as of now, and --now says another time",
+                "leave --now out",
+            ));
+        }
         work(&Work {
             repository: self.repository,
             recording: self.recording,
@@ -98,11 +116,7 @@ impl<'r> Session<'r> {
 
 /// The judge holds no power: who reads every night must not be who may write.
 fn separate(exchange: &Exchange) -> Result<(), Failure> {
-    let apply = exchange.apply.as_ref();
-    let same = apply.is_some_and(|apply| {
-        apply.client_id.is_some() && apply.client_id == exchange.identity.client_id
-    });
-    if same && !exchange.identity.credential.is_person() {
+    if exchange.writes_as_reader() {
         return Err(refused(
             "apply_client_id is the application that reads: the judge must hold no power to write",
             "register another application for writing, or let a person sign in (device-code, azure-cli)",

@@ -67,8 +67,15 @@ pub(in crate::cli) fn unblock(
         };
         approved(arguments, &subject, &id, console)?;
         // Whoever was asked may have taken long, and an attacker needs a moment.
-        let (_, judged) = work.look()?;
-        may_send(&judged, &subject)?;
+        let (looked, judged) = work.look()?;
+        let Ok(Some(observed)) = &looked.observed else {
+            return Err(no_verdict(&judged));
+        };
+        let again = find(&observed.snapshot, &id)?;
+        may_send(&judged, &again.subject())?;
+        if blocked_as(&observed.snapshot, &again)?.as_ref() != Some(&id) {
+            return Err(refused("it is no longer blocked as it was", "run it again"));
+        }
         Unblocking {
             work,
             arguments,

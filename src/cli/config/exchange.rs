@@ -44,6 +44,17 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// Whether who may write is who reads, though no person: the judge must hold no power.
+    pub fn writes_as_reader(&self) -> bool {
+        let same = |apply: &Identity| {
+            *apply == self.identity
+                || apply.client_id.is_some() && apply.client_id == self.identity.client_id
+        };
+        !self.identity.credential.is_person() && self.apply.as_ref().is_some_and(same)
+    }
+}
+
 impl std::fmt::Display for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(

@@ -152,6 +152,13 @@ pub(super) fn grants(claims: &Claims, is_person: bool, reads: bool) -> Vec<Check
             "grant-directory-role",
             "none shows in the token; a role group of Exchange's own lets it read",
         )
+    } else if !reads && !roles.is_empty() {
+        Check::bad(
+            "grant-directory-role",
+            State::Broken,
+            format!("{} does not let it read connectors", roles.join(", ")),
+            "Entra admin center, Roles & admins, Global Reader, Add assignments: the application. It takes up to half an hour",
+        )
     } else if roles.is_empty() {
         Check::bad(
             "grant-directory-role",
@@ -211,17 +218,13 @@ pub(super) fn apart(exchange: &Exchange) -> Check {
     let id = "apply-identity";
     match &exchange.apply {
         None => Check::good(id, "none is configured: this repository can only read"),
-        Some(apply)
-            if apply.client_id.is_some() && apply.client_id == exchange.identity.client_id =>
-        {
-            Check::bad(
-                id,
-                State::Wrong(Severity::Medium),
-                "the application that writes is the one that reads",
-                "register another one, and name it as apply_client_id",
-            )
-        }
-        Some(apply) => Check::good(id, format!("{apply}, not the one that reads")),
+        Some(_) if exchange.writes_as_reader() => Check::bad(
+            id,
+            State::Wrong(Severity::Medium),
+            "the application that writes is the one that reads",
+            "register another one, and name it as apply_client_id",
+        ),
+        Some(apply) => Check::good(id, apply.to_string()),
     }
 }
 

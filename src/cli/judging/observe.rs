@@ -65,7 +65,16 @@ impl Judging<'_> {
             }))
         };
         if let Some(path) = &target.file {
-            return of_file(fetch::read(path, self.selection.taken_at));
+            let read = fetch::read(path, self.selection.taken_at);
+            let rehearsed = read.as_ref().is_ok_and(|export| export.rehearsal);
+            if rehearsed && !self.selection.live.rehearsal {
+                return Err(vec![assessment::Failure {
+                    source: path.display().to_string(),
+                    message: "this was read from an emulator, in a rehearsal".to_owned(),
+                    help: "read the organization itself, or judge it with --rehearsal".to_owned(),
+                }]);
+            }
+            return of_file(read);
         }
         let (Some(tenant), Some(repository)) = (target.configured, self.repository) else {
             return Ok(None);
@@ -102,7 +111,7 @@ impl Judging<'_> {
         exchange.endpoints(self.selection.live.rehearsal).err()
     }
 
-    pub(super) fn no_source(&self, target: &Target<'_>) -> String {
+    pub fn no_source(&self, target: &Target<'_>) -> String {
         let tenant = target.name.as_str();
         let exchange = target.configured.and_then(Tenant::exchange);
         match &self.revision {

@@ -172,7 +172,46 @@ impl<'r> Recorder<'r> {
             console.note("the time given lies ahead of this machine's clock: until then no run without --now is recorded or judged here");
         }
         recorder.may_stay_unsigned()?;
+        recorder.is_of_one_kind()?;
         Ok(recorder)
+    }
+
+    /// Whether somebody signs what is recorded, where the root says who does.
+    pub fn can_sign_as_wanted(&self) -> bool {
+        let wanted = self
+            .repository
+            .trust
+            .as_ref()
+            .is_ok_and(|trust| trust.root().grant(Duty::History).is_some());
+        let signs = self.key.as_ref().is_some_and(|key| key.principal.is_some());
+        signs || !wanted
+    }
+
+    /// Whether what this run records may be of an emulator.
+    fn is_rehearsal(&self) -> bool {
+        self.arguments.selection.live.rehearsal
+    }
+
+    /// Refuses to put rehearsals among what was seen of real organizations, and the other way round.
+    fn is_of_one_kind(&self) -> Result<(), Failure> {
+        let failed = |error: HistoryError| past::failure(&error);
+        let Some(tip) = self.history().tip().map_err(failed)? else {
+            return Ok(());
+        };
+        let before = self.history().entry(tip).map_err(failed)?.run.rehearsal;
+        if before == self.is_rehearsal() {
+            return Ok(());
+        }
+        let (is, was) = if before {
+            ("of real organizations", "of rehearsals")
+        } else {
+            ("a rehearsal", "of real organizations")
+        };
+        Err(Failure::Refused {
+            message: format!("nothing was recorded: the history is {was}, and this run is {is}"),
+            help: "rehearse in a copy of the audit repository, with a history of its own"
+                .to_owned(),
+        })
     }
 
     pub fn history(&self) -> &History {
@@ -476,7 +515,7 @@ impl<'r> Recorder<'r> {
             verdicts: BTreeMap::new(),
             clock_given: self.arguments.trust.now.is_some(),
             act: None,
-            rehearsal: self.arguments.selection.live.rehearsal,
+            rehearsal: self.is_rehearsal(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -1,7 +1,7 @@
 //! A commit that says what connguard itself is about to do, or did.
 
 use super::{ATTEMPTS, Recorder, pause};
-use crate::cli::push::Remote;
+use crate::cli::push::{Remote, RemoteError};
 use crate::cli::{Failure, past};
 use crate::git::GitError::{Locked, Moved};
 use crate::git::Oid;
@@ -19,8 +19,11 @@ impl Recorder<'_> {
         let remote = self.remote()?;
         for attempt in 1..=ATTEMPTS {
             let base = self.base(remote.as_ref())?;
-            let reachable = remote.as_ref().filter(|_| base.unreachable.is_none());
-            if let Some(commit) = self.noted(act, text, base.commit, reachable)? {
+            if let Some(reason) = base.unreachable {
+                return Err(self.remote_failure(&RemoteError::Refused(reason)));
+            }
+            let there = (base.commit, base.fetched);
+            if let Some(commit) = self.noted(act, text, there, remote.as_ref())? {
                 return Ok(commit);
             }
             std::thread::sleep(pause(attempt));
@@ -37,7 +40,7 @@ impl Recorder<'_> {
         &self,
         act: &Act,
         (title, text): (&str, &str),
-        parent: Option<Oid>,
+        (parent, fetched): (Option<Oid>, Option<Oid>),
         remote: Option<&Remote<'_>>,
     ) -> Result<Option<Oid>, Failure> {
         let failed = |error: HistoryError| past::failure(&error);
@@ -59,9 +62,12 @@ impl Recorder<'_> {
             return Ok(None);
         };
         if let Some(remote) = remote
-            && remote.push(commit).is_err()
+            && let Err(error) = remote.push(commit)
         {
-            return Ok(None);
+            return match remote.fetch() {
+                Ok(theirs) if theirs != fetched => Ok(None),
+                _ => Err(self.remote_failure(&error)),
+            };
         }
         let (git, name) = (&self.history().git, &self.history().name);
         match git.move_ref(name, parent, commit, "connguard: act") {

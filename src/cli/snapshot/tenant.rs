@@ -44,7 +44,7 @@ impl Recorder<'_> {
         now: Timestamp,
     ) -> Done {
         let looked = judging.look(target);
-        let (seen, reason) = match self.seen(target, &looked, base, now) {
+        let (seen, reason) = match self.seen((judging, target), &looked, base, now) {
             Ok((seen, reason)) => (Some(seen), reason),
             Err(reason) => (None, Some(reason)),
         };
@@ -61,14 +61,14 @@ impl Recorder<'_> {
     /// What is to be recorded of a tenant, and why it does not count as read; or why nothing is.
     fn seen(
         &self,
-        target: &Target<'_>,
+        (judging, target): (&Judging<'_>, &Target<'_>),
         looked: &Looked,
         base: Option<&Entry>,
         now: Timestamp,
     ) -> Result<(Seen, Option<String>), String> {
         let observed = match &looked.observed {
             Ok(Some(observed)) => observed,
-            Ok(None) => return Err("connguard.yaml does not say where to read it".to_owned()),
+            Ok(None) => return Err(judging.no_source(target)),
             Err(failures) => {
                 let messages: Vec<&str> = failures
                     .iter()

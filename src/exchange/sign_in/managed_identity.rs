@@ -87,6 +87,11 @@ fn near(text: &str, variable: &str) -> Result<Url, Fault> {
             "look at the app service",
         )
     })?;
+    let mut url = url;
+    if url.host_str() == Some("localhost") {
+        // Container apps name their own machine so; a name is never looked up for a secret.
+        let _ = url.set_host(Some("127.0.0.1"));
+    }
     let link_local = url
         .host_str()
         .and_then(|host| host.parse::<Ipv4Addr>().ok())

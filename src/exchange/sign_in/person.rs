@@ -5,7 +5,7 @@ use crate::exchange::claims::Claims;
 use crate::exchange::cloud::is_loopback;
 use crate::exchange::credential::EXCHANGE_MODULE;
 use crate::exchange::http::Worth;
-use crate::exchange::{Fault, Kind};
+use crate::exchange::{Budget, Fault, Kind};
 use crate::finding::excerpt;
 use reqwest::Url;
 use serde::Deserialize;
@@ -21,6 +21,13 @@ struct DeviceCode {
     verification_uri: String,
     #[serde(default = "five")]
     interval: u64,
+    /// How long a person has, in seconds.
+    #[serde(default = "quarter_hour")]
+    expires_in: u64,
+}
+
+const fn quarter_hour() -> u64 {
+    900
 }
 
 const fn five() -> u64 {
@@ -130,6 +137,9 @@ impl Seeker<'_> {
 
     fn poll(&self, client: &str, code: &DeviceCode) -> Result<Token, Fault> {
         let mut interval = Duration::from_secs(code.interval.clamp(1, 60));
+        // A person takes their own time; the tenant's begins with the first request after it.
+        let patience = Duration::from_secs(code.expires_in.min(1800));
+        let budget = &Budget::of(patience);
         let url = self.token_url()?;
         let form = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
@@ -137,10 +147,9 @@ impl Seeker<'_> {
             ("device_code", code.device_code.as_str()),
         ];
         loop {
-            self.budget
-                .wait(interval, super::SIGN_IN, "nobody entered the code")?;
+            budget.wait(interval, super::SIGN_IN, "nobody entered the code")?;
             let call = self.form(&url, &form);
-            let answer = self.sign_in.http.read(&call, self.budget, |reply| {
+            let answer = self.sign_in.http.read(&call, budget, |reply| {
                 if reply.status == 200 {
                     return match token_of(&reply) {
                         Ok(token) => Worth::Good(Ok(token)),
@@ -176,7 +185,7 @@ impl Seeker<'_> {
     /// Whoever is signed in with `az login`.
     pub(super) fn azure_cli(&self) -> Result<Token, Fault> {
         const HELP: &str = "install the Azure CLI and sign in: az login --allow-no-subscriptions --tenant TENANT_ID";
-        let mut command = Command::new("az");
+        let mut command = Command::new(if cfg!(windows) { "az.cmd" } else { "az" });
         command
             .args(["account", "get-access-token", "--output", "json"])
             .args(["--resource", &self.resource])

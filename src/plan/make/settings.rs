@@ -129,7 +129,9 @@ impl Maker<'_> {
             Some(ConnectorType::Partner) => Phase::Partners,
             _ => Phase::OnPremises,
         };
-        self.set(connector, &set, phase);
+        let (back, open) = apart(set);
+        self.set(connector, &back, phase);
+        self.set(connector, &open, Phase::SwitchOn);
     }
 
     /// One step that sets what differs, and what the service checks together with it.
@@ -228,5 +230,26 @@ pub(super) fn off(property: Property, value: Value) -> Value {
         Value::Boolean(false)
     } else {
         value
+    }
+}
+
+/// What to set back apart from what lets mail in again by being set back, so that the first need not wait for
+/// anybody to agree to the second. What the service checks together stays together.
+fn apart(changes: Vec<&Change>) -> (Vec<&Change>, Vec<&Change>) {
+    let properties = |changes: &[&Change]| -> BTreeSet<Property> {
+        changes.iter().map(|change| change.property).collect()
+    };
+    let opens = |change: &&Change| direction::opposite(change.direction) == Direction::Widens;
+    let (open, back): (Vec<&Change>, Vec<&Change>) = changes.iter().copied().partition(opens);
+    let (of_open, of_back) = (properties(&open), properties(&back));
+    let together = !partners::of(&of_open).is_disjoint(&of_back)
+        || !partners::of(&of_back).is_disjoint(&of_open);
+    let closes = back
+        .iter()
+        .any(|change| direction::opposite(change.direction) == Direction::Narrows);
+    if together || !closes {
+        (changes, Vec::new())
+    } else {
+        (back, open)
     }
 }

@@ -35,7 +35,12 @@ pub struct Export {
     pub problems: Problems,
     /// The kind of source that the file says it was made from: its own word, for who named the file to believe.
     pub read_from: SourceKind,
+    /// Whether it says that addresses of the machine stood for the service.
+    pub rehearsal: bool,
 }
+
+/// What `read_from` says of an emulator.
+pub const REHEARSAL: &str = "exchange-rehearsal";
 
 impl Export {
     fn new(mut snapshot: Snapshot, problems: Problems) -> Self {
@@ -50,6 +55,7 @@ impl Export {
             snapshot,
             problems,
             read_from: SourceKind::Export,
+            rehearsal: false,
         }
     }
 
@@ -276,8 +282,10 @@ fn envelope(source: Source<'_>, members: &[(String, json::Value<'_>)]) -> Result
     };
     doubt_empty(&mut snapshot);
     let read_from = note(&mut problems, read_from(members));
+    let (read_from, rehearsal) = read_from.unwrap_or((SourceKind::Export, false));
     Ok(Export {
-        read_from: read_from.unwrap_or(SourceKind::Export),
+        read_from,
+        rehearsal,
         ..Export::new(snapshot, problems)
     })
 }
@@ -357,11 +365,14 @@ fn need<'v, 'a>(
 }
 
 /// What connguard itself read from the live service and kept says so.
-fn read_from(members: &[(String, json::Value<'_>)]) -> Result<SourceKind, Problem> {
-    match member(members, "read_from") {
-        None => Ok(SourceKind::Export),
-        Some(value) if value.text()? == SourceKind::Exchange.name() => Ok(SourceKind::Exchange),
-        Some(value) => Err(value
+fn read_from(members: &[(String, json::Value<'_>)]) -> Result<(SourceKind, bool), Problem> {
+    let Some(value) = member(members, "read_from") else {
+        return Ok((SourceKind::Export, false));
+    };
+    match value.text()?.as_str() {
+        REHEARSAL => Ok((SourceKind::Exchange, true)),
+        text if text == SourceKind::Exchange.name() => Ok((SourceKind::Exchange, false)),
+        _ => Err(value
             .problem("expected `exchange`, or nothing")
             .help("a newer export needs a newer connguard")),
     }
