@@ -90,7 +90,7 @@ impl Written {
             earlier.mark_own(&mut report.findings, &key);
         }
         let report = &*report;
-        console.pieces(&mut |out| write(report, self.format, out))?;
+        console.pieces(|out| write(report, self.format, &mut |piece| out(piece)))?;
         // What was found is out before a file can fail, and a file that fails does not hide it.
         let mut code = report.conclusion.exit_code;
         for (format, path) in &self.report {

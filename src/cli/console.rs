@@ -8,6 +8,9 @@ use crate::report::pipeline;
 use anstream::{AutoStream, ColorChoice};
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
+/// Takes a result piece by piece.
+pub(crate) type Piecewise<'o> = dyn FnMut(&str) -> io::Result<()> + 'o;
+
 /// Where a command writes.
 #[derive(Clone)]
 pub(crate) struct Console {
@@ -71,7 +74,7 @@ impl Console {
     /// Writes a result that comes in pieces.
     pub fn pieces(
         &self,
-        write: &mut dyn FnMut(&mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()>,
+        write: impl FnOnce(&mut Piecewise<'_>) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let stream = AutoStream::new(io::stdout().lock(), self.choice);
         let mut stream = io::BufWriter::new(stream);
