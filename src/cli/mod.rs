@@ -7,6 +7,7 @@ mod config;
 mod console;
 mod doctor;
 mod explain;
+mod export_file;
 mod fetch;
 mod gate;
 mod history;

@@ -5,7 +5,7 @@ use super::console::Console;
 use super::past::Past;
 use super::state::State;
 use super::targets::Selection;
-use super::{Common, Failure, TrustArgs, fetch};
+use super::{Common, Failure, TrustArgs, export_file};
 use crate::document::{Problem, Problems};
 use crate::policy::{Policy, PolicyError, Rules};
 use crate::source::export::{self, Export};
@@ -44,7 +44,7 @@ impl Content {
     /// An export that the configuration names.
     pub fn export(&self, path: &str) -> Result<Export, Problems> {
         match self {
-            Self::Folder(folder) => fetch::read_configured(folder, path),
+            Self::Folder(folder) => export_file::read_configured(folder, path),
             Self::Commit(commit) => committed_export(commit, path),
         }
     }

@@ -3,7 +3,7 @@
 use super::config::Tenant;
 use super::live::LiveArgs;
 use super::repository::Repository;
-use super::{Failure, fetch, parse_time_argument};
+use super::{Failure, export_file, parse_time_argument};
 use crate::snapshot::Organization;
 use crate::tenant::is_tenant_name;
 use clap::Args;
@@ -241,7 +241,7 @@ impl<'r> Finder<'r, '_> {
             return Ok(self.target(only, file));
         }
         // What is wrong with the file is said when it is judged.
-        let organization = fetch::read(path, self.selection.taken_at)
+        let organization = export_file::read(path, self.selection.taken_at)
             .map(|export| export.snapshot.organization)
             .unwrap_or_default();
         let Some(repository) = self.repository else {

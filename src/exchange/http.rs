@@ -1,22 +1,19 @@
 //! Requests: bounded in size and time, repeated only where that is safe, and never redirected.
 
 use super::fault::{Fault, Kind};
+use super::hosts::Hosts;
 use super::patience::{ATTEMPTS, Budget, Patience, pause, seconds};
 use jiff::Timestamp;
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The largest answer that is read, in bytes. Ten thousand connectors are some forty million.
 pub const LARGEST: usize = 128 * 1024 * 1024;
-
-/// So many requests at a time go to one host, however many tenants are read.
-const PER_HOST: usize = 48;
 
 /// How long connecting may take.
 const CONNECTING: Duration = Duration::from_secs(15);
@@ -432,55 +429,6 @@ fn is_identifier(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
-/// How many requests each host is answering.
-#[derive(Default)]
-struct Hosts {
-    busy: Mutex<BTreeMap<String, usize>>,
-    left: Condvar,
-}
-
-impl Hosts {
-    /// Waits for a place at a host; none where there was none in time.
-    fn enter(&self, host: &str, most: Duration) -> Option<Place<'_>> {
-        let end = Instant::now() + most;
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        while busy.get(host).is_some_and(|count| *count >= PER_HOST) {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            let waited = self.left.wait_timeout(busy, left);
-            busy = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        *busy.entry(host.to_owned()).or_default() += 1;
-        Some(Place {
-            hosts: self,
-            host: host.to_owned(),
-        })
-    }
-}
-
-/// A place at a host, given back when it is dropped.
-struct Place<'h> {
-    hosts: &'h Hosts,
-    host: String,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut busy = self
-            .hosts
-            .busy
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = busy.get_mut(&self.host) {
-            *count = count.saturating_sub(1);
-        }
-        // Those who wait may wait for other hosts.
-        self.hosts.left.notify_all();
-    }
 }
 
 #[cfg(test)]

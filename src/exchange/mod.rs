@@ -17,6 +17,7 @@ pub mod cloud;
 pub mod credential;
 pub mod fault;
 pub mod front_door;
+mod hosts;
 pub mod http;
 pub mod patience;
 pub mod refusal;

@@ -3,7 +3,6 @@
 use super::answer::{Answer, Page, worth};
 use super::front_door::discover;
 use super::http::{Body, Call, LARGEST};
-use super::write::Written;
 use super::{Budget, Endpoints, Fault, Identity, Kind, SignIn, Token};
 use crate::connector::Guid;
 use jiff::Timestamp;
@@ -55,7 +54,7 @@ impl<'c> Cmdlet<'c> {
         }
     }
 
-    fn body(&self) -> String {
+    pub(super) fn body(&self) -> String {
         json!({ "CmdletInput": { "CmdletName": self.name, "Parameters": self.parameters } })
             .to_string()
     }
@@ -200,15 +199,6 @@ impl<'s> Service<'s> {
         }
     }
 
-    /// Runs a cmdlet that changes something. It is sent again only where it was certainly not carried out.
-    pub fn write(&self, cmdlet: &Cmdlet<'_>) -> Written {
-        let url = match self.host().and_then(|host| self.url(host)) {
-            Ok(url) => url,
-            Err(fault) => return Written::Refused(fault),
-        };
-        super::write::send(self, cmdlet.name, &cmdlet.body(), &url)
-    }
-
     pub(super) fn attempt(
         &self,
         what: &str,
@@ -285,7 +275,7 @@ impl<'s> Service<'s> {
     }
 
     /// The host that answers for the organization, asked for once.
-    fn host(&self) -> Result<Url, Fault> {
+    pub(super) fn host(&self) -> Result<Url, Fault> {
         let usual = &self.endpoints.exchange;
         let kept = self.host.get().cloned();
         if let Some(host) = kept.or_else(|| self.sign_in.host(self.tenant_id, usual)) {
@@ -303,7 +293,7 @@ impl<'s> Service<'s> {
         Ok(self.host.get_or_init(|| host).clone())
     }
 
-    fn url(&self, host: Url) -> Result<Url, Fault> {
+    pub(super) fn url(&self, host: Url) -> Result<Url, Fault> {
         self.join(
             &host,
             &format!("adminapi/beta/{}/InvokeCommand", self.tenant_id),

@@ -7,7 +7,7 @@ use super::answer::{Page, worth};
 use super::fault::{Fault, Kind};
 use super::http::Worth;
 use super::patience::{ATTEMPTS, pause};
-use super::service::Service;
+use super::service::{Cmdlet, Service};
 use reqwest::Url;
 use std::time::Duration;
 
@@ -22,8 +22,18 @@ pub enum Written {
     Unknown(Fault),
 }
 
+impl Service<'_> {
+    /// Runs a cmdlet that changes something. It is sent again only where it was certainly not carried out.
+    pub fn write(&self, cmdlet: &Cmdlet<'_>) -> Written {
+        match self.host().and_then(|host| self.url(host)) {
+            Ok(url) => send(self, cmdlet.name, &cmdlet.body(), &url),
+            Err(fault) => Written::Refused(fault),
+        }
+    }
+}
+
 /// Sends a cmdlet, again only where it was certainly not carried out.
-pub(super) fn send(service: &Service<'_>, what: &str, body: &str, url: &Url) -> Written {
+fn send(service: &Service<'_>, what: &str, body: &str, url: &Url) -> Written {
     let mut requests = Vec::new();
     let mut signed_in_again = false;
     for attempt in 1.. {

@@ -159,7 +159,7 @@ pub(super) fn run(common: &Common, arguments: &ApplyArgs, console: &Console) -> 
         let carrier = Carrier::new(work, &plan, deed, arguments.writing.wait)?;
         if chosen.is_empty() && standings.contains(&Standing::Open) {
             let outcomes = Outcomes::of(&standings);
-            outcomes.show(&carrier, None, (State::Stopped, &fresh), arguments.writing.format)?;
+            outcomes.show((&plan, console), None, (State::Stopped, &fresh), arguments.writing.format)?;
             return Ok(outcomes.code(&plan));
         }
         approval::ask(&plan, &standings, &chosen, arguments.approve, console)?;
@@ -200,7 +200,12 @@ fn finish(
     };
     let act = carrier.act(state, &outcomes.requests());
     let recorded = carrier.work.record(&act);
-    outcomes.show(carrier, recorded.as_ref().ok(), (state, fresh), format)?;
+    outcomes.show(
+        (plan, carrier.work.console),
+        recorded.as_ref().ok(),
+        (state, fresh),
+        format,
+    )?;
     let recorded = recorded?;
     if let Some(reason) = &recorded.unpushed {
         carrier.work.console.note(&format!(

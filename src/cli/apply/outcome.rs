@@ -1,9 +1,9 @@
 //! What became of each step, for people, for programs and as an exit code.
 
-use super::carrier::Carrier;
 use super::{Apart, apart};
 use crate::canonical;
 use crate::cli::Failure;
+use crate::cli::console::Console;
 use crate::cli::snapshot::Recorded;
 use crate::cli::status::Shown;
 use crate::exchange::Fault;
@@ -213,16 +213,15 @@ impl Outcomes {
     /// Writes what was done.
     pub fn show(
         &self,
-        carrier: &Carrier<'_, '_>,
+        (plan, console): (&Plan, &Console),
         recorded: Option<&Recorded>,
         (state, fresh): (State, &Plan),
         format: Shown,
     ) -> Result<(), Failure> {
-        let console = carrier.work.console;
         match format {
-            Shown::Human => console.text(&self.page(carrier.plan, recorded, (state, fresh))),
+            Shown::Human => console.text(&self.page(plan, recorded, (state, fresh))),
             Shown::Json => {
-                let json = self.json(carrier.plan, recorded, state);
+                let json = self.json(plan, recorded, state);
                 console.result(&pipeline::defuse_json(&canonical::to_string(&json)))
             }
         }

@@ -9,7 +9,7 @@ use crate::cli::past::failure;
 use crate::cli::repository::{self, Repository};
 use crate::cli::targets::{From, parse_from};
 use crate::cli::{
-    Common, Failure, Outcome, TrustArgs, fetch, parse_time_argument, previous, review,
+    Common, Failure, Outcome, TrustArgs, export_file, parse_time_argument, previous, review,
 };
 use crate::digest::Digest;
 use crate::proposal::baseline::{Proposal, Request, filled_in, propose};
@@ -193,7 +193,7 @@ impl Work<'_> {
     fn snapshot(&self, source: &SourceArgs) -> Result<(Organization, Snapshot), Failure> {
         let configured = self.repository.config.tenants.get(self.tenant);
         let snapshot = match (&source.from, configured) {
-            (Some(From::Path(path)), _) => fetch::read(path, None)?.whole()?,
+            (Some(From::Path(path)), _) => export_file::read(path, None)?.whole()?,
             (Some(From::History(revision)), _) => self.recorded(revision.as_deref())?,
             (_, Some(tenant)) => self.configured(source, tenant)?,
             (_, None) => {
@@ -226,7 +226,7 @@ impl Work<'_> {
     fn configured(&self, source: &SourceArgs, tenant: &Tenant) -> Result<Snapshot, Failure> {
         match &tenant.source {
             TenantSource::Export(path) if !matches!(source.from, Some(From::Live)) => {
-                Ok(fetch::read_configured(&self.repository.folder, path)?.whole()?)
+                Ok(export_file::read_configured(&self.repository.folder, path)?.whole()?)
             }
             TenantSource::Export(_) => Err(live::not_configured(self.tenant)),
             TenantSource::Exchange(exchange) => {

@@ -3,7 +3,7 @@
 use super::{Judging, Observed};
 use crate::assessment;
 use crate::cli::config::{Exchange, Tenant, TenantSource};
-use crate::cli::fetch;
+use crate::cli::export_file;
 use crate::cli::live;
 use crate::cli::past::Past;
 use crate::cli::repository::Repository;
@@ -65,7 +65,7 @@ impl Judging<'_> {
             }))
         };
         if let Some(path) = &target.file {
-            let read = fetch::read(path, self.selection.taken_at);
+            let read = export_file::read(path, self.selection.taken_at);
             let rehearsed = read.as_ref().is_ok_and(|export| export.rehearsal);
             if rehearsed && !self.selection.live.rehearsal {
                 return Err(vec![assessment::Failure {

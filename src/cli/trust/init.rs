@@ -5,7 +5,7 @@ use crate::cli::config::{self, Config};
 use crate::cli::console::Console;
 use crate::cli::sign::{self, Found, SignArgs, Task};
 use crate::cli::state::State;
-use crate::cli::{Common, Failure, Outcome, TrustArgs, fetch, policy};
+use crate::cli::{Common, Failure, Outcome, TrustArgs, export_file, policy};
 use crate::digest::Digest;
 use crate::document::Source;
 use crate::document::edit;
@@ -259,7 +259,7 @@ fn tenants(
 
 /// The organization of an export, and the name it gets: that of its file.
 pub(in crate::cli) fn tenant_of(path: &Path) -> Result<(String, Organization), Failure> {
-    let organization = fetch::read(path, None)?.whole()?.organization;
+    let organization = export_file::read(path, None)?.whole()?.organization;
     if organization.tenant_id.is_none() || organization.domain.is_none() {
         return Err(Failure::run(
             format!("{} does not say whose connectors it holds", path.display()),
