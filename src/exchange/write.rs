@@ -39,7 +39,10 @@ fn send(service: &Service<'_>, what: &str, body: &str, url: &Url) -> Written {
     for attempt in 1.. {
         let sent = match service.attempt(what, url, body) {
             Ok(sent) => sent,
-            Err(fault) => return Written::Refused(fault.after(&requests)),
+            Err(fault) => {
+                requests.extend(fault.requests.iter().cloned());
+                return Written::Refused(fault.after(&requests));
+            }
         };
         let mut asked = Duration::ZERO;
         let fault = match sent {

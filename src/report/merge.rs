@@ -25,11 +25,11 @@ pub fn merge(reports: &[(String, Value)]) -> Result<Value, String> {
         if report.get("schema").and_then(Value::as_str) != Some(SCHEMA) {
             return Err(format!("{name} is no report of connguard check"));
         }
-        for what in SAME {
-            if report.pointer(what) != first.pointer(what) {
+        for (part, member) in SAME {
+            let own = |report: &Value| report.get(part)?.get(member).cloned();
+            if own(report) != own(first) {
                 return Err(format!(
-                    "{name} and {first_name} are not parts of one run: {} differs",
-                    what.trim_start_matches('/').replace('/', ".")
+                    "{name} and {first_name} are not parts of one run: {part}.{member} differs"
                 ));
             }
         }
@@ -88,16 +88,16 @@ pub fn merge(reports: &[(String, Value)]) -> Result<Value, String> {
 }
 
 /// What all parts of one run have in common.
-const SAME: [&str; 9] = [
-    "/root/digest",
-    "/policy/digest",
-    "/options/fail_on",
-    "/options/now",
-    "/options/from",
-    "/options/change",
-    "/options/rehearsal",
-    "/options/taken_at",
-    "/tool/version",
+const SAME: [(&str, &str); 9] = [
+    ("root", "digest"),
+    ("policy", "digest"),
+    ("options", "fail_on"),
+    ("options", "now"),
+    ("options", "from"),
+    ("options", "change"),
+    ("options", "rehearsal"),
+    ("options", "taken_at"),
+    ("tool", "version"),
 ];
 
 /// Parts of one run were made within this time.

@@ -269,3 +269,15 @@ fn what_one_job_keeps_another_records_as_read_from_the_service() {
     );
     world.run(&["check"]).expect(3, &["export"]);
 }
+
+#[test]
+fn that_there_is_no_connector_is_believed_of_whole_answers_that_name_the_organization_only() {
+    let empty = |organization: &mut Value| organization["inbound_connectors"] = json!([]);
+    let world = World::faulty(&["Get-InboundConnector:2=warning"], empty);
+    world.check().expect(3, &["the service warned"]);
+    let world = World::with(Options::default(), |organization| {
+        empty(organization);
+        organization["accepted_domains"] = json!([{ "DomainName": "contoso.com" }]);
+    });
+    world.check().expect(3, &["no connector was returned"]);
+}

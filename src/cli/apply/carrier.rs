@@ -3,24 +3,20 @@
 use super::approval::described;
 use super::cmdlet;
 use super::outcome::{Fate, Outcomes};
+use super::seen;
 use super::session::Work;
 use crate::cli::Failure;
 use crate::cli::interrupt;
 use crate::cli::live::{self, Read};
 use crate::connector::{Connector, Guid};
-use crate::exchange::service::Cmdlet;
+use crate::exchange::Kind;
 use crate::exchange::write::Written;
-use crate::exchange::{Fault, Kind};
 use crate::history::act::{Act, Deed, State};
 use crate::hostile_text::visible;
 use crate::plan::{Action, Plan, Standing, Step, progress};
 use crate::snapshot::Part;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// The pause before the second look; it doubles each time.
-const FIRST_LOOK: Duration = Duration::from_millis(250);
-/// No pause between two looks is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How often a step is sent again that sets what is to be there, after its answer was lost and it was not seen.
 const SENT_AGAIN: u32 = 2;
 
@@ -152,7 +148,7 @@ impl<'c, 'r> Carrier<'c, 'r> {
         let mut emptied = false;
         let mut again = 0;
         loop {
-            match self.send(&cmdlet)? {
+            match self.work.write(&cmdlet)? {
                 Written::Done(page) => {
                     for doubt in &page.doubts {
                         self.work.console.note(doubt);
@@ -204,17 +200,6 @@ impl<'c, 'r> Carrier<'c, 'r> {
         }
     }
 
-    fn send(&self, cmdlet: &Cmdlet<'_>) -> Result<Written, Failure> {
-        let (judging, target) = (self.work.judging, self.work.target);
-        let Some(tenant) = target.configured else {
-            return Err(live::not_configured(&target.name));
-        };
-        let written = judging.live.with(tenant, self.work.exchange, |service, _| {
-            Ok(service.write(cmdlet))
-        });
-        written.map_err(|fault| self.lost(&fault))
-    }
-
     /// The id of a connector that an earlier step made.
     fn made(&self, step: &Step) -> Result<Option<Guid>, Failure> {
         let name = step.connector.as_ref().map(|own| own.name.to_lowercase());
@@ -231,25 +216,14 @@ impl<'c, 'r> Carrier<'c, 'r> {
         Ok(standings.get(index).cloned().unwrap_or(Standing::ByHand))
     }
 
-    /// Where a step stands once it had time to become visible.
+    /// Where a step stands once it had time to become visible. A look that fails says nothing; the next one may.
     fn seen(&self, index: usize) -> Result<Standing, Failure> {
-        let end = Instant::now() + self.wait;
-        let mut pause = FIRST_LOOK;
-        loop {
-            // A look that fails says nothing; the next one may.
-            let standing = self.standing(index);
-            let left = end.saturating_duration_since(Instant::now());
-            match standing {
-                Ok(Standing::Done) => return Ok(Standing::Done),
-                Ok(other) if left.is_zero() => return Ok(other),
-                Err(failure) if left.is_zero() => {
-                    self.work.console.failure(&failure);
-                    return Ok(Standing::Open);
-                }
-                _ => std::thread::sleep(pause.min(left)),
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        let is_done = |seen: &Result<Standing, Failure>| matches!(seen, Ok(Standing::Done));
+        let last = seen::until(self.wait, || self.standing(index), is_done);
+        Ok(last.unwrap_or_else(|failure| {
+            self.work.console.failure(&failure);
+            Standing::Open
+        }))
     }
 
     /// The connectors that are there now, all of them, and of the right organization.
@@ -265,7 +239,7 @@ impl<'c, 'r> Carrier<'c, 'r> {
             .with(tenant, self.work.exchange, |service, _| {
                 live.read_by(service, &origin, tenant, (&LOOKED_AT, now))
             })
-            .map_err(|fault| self.lost(&fault))??;
+            .map_err(|fault| self.work.lost(&fault))??;
         let Read {
             snapshot,
             problems,
@@ -292,14 +266,6 @@ impl<'c, 'r> Carrier<'c, 'r> {
             ));
         }
         Ok(snapshot.connectors().cloned().collect())
-    }
-
-    fn lost(&self, fault: &Fault) -> Failure {
-        let origin = live::origin(&self.work.target.name);
-        match self.work.target.configured {
-            Some(tenant) => live::lost(&[live::failure(&origin, tenant, fault)]),
-            None => live::not_configured(&self.work.target.name),
-        }
     }
 
     /// Commits what is about to be done, or was.

@@ -8,6 +8,7 @@ mod approval;
 mod carrier;
 mod cmdlet;
 mod outcome;
+mod seen;
 mod session;
 mod unblock;
 

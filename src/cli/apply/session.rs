@@ -4,11 +4,15 @@ use super::refused;
 use crate::cli::config::Exchange;
 use crate::cli::console::Console;
 use crate::cli::judging::{Judging, Looked};
+use crate::cli::live;
 use crate::cli::repository::Repository;
 use crate::cli::snapshot::{Recorded, Recorder, SnapshotArgs};
 use crate::cli::targets::{Target, targets};
 use crate::cli::{Common, Failure, Outcome, past};
 use crate::connector::Connector;
+use crate::exchange::service::Cmdlet;
+use crate::exchange::write::Written;
+use crate::exchange::{Endpoints, Fault, Service};
 use crate::history::act::{Act, Deed, State};
 use crate::plan::Plan;
 use crate::report::Judged;
@@ -88,7 +92,7 @@ impl<'r> Session<'r> {
         })?;
         let exchange = configured
             .exchange()
-            .ok_or_else(|| crate::cli::live::not_configured(&target.name))?;
+            .ok_or_else(|| live::not_configured(&target.name))?;
         separate(exchange)?;
         if self.recording.selection.live.rehearsal && exchange.overridden.is_none() {
             return Err(refused(
@@ -131,6 +135,25 @@ impl Work<'_, '_> {
         let looked = self.judging.look(self.target);
         let judged = self.judging.judge(self.target, &looked);
         Ok((looked, judged))
+    }
+
+    /// Runs a cmdlet that changes something.
+    pub fn write(&self, cmdlet: &Cmdlet<'_>) -> Result<Written, Failure> {
+        let Some(tenant) = self.target.configured else {
+            return Err(live::not_configured(&self.target.name));
+        };
+        let sent = |service: &mut Service<'_>, _: &Endpoints| Ok(service.write(cmdlet));
+        let written = self.judging.live.with(tenant, self.exchange, sent);
+        written.map_err(|fault| self.lost(&fault))
+    }
+
+    /// A fault as what ends a command: names the tenant and the request.
+    pub fn lost(&self, fault: &Fault) -> Failure {
+        let origin = live::origin(&self.target.name);
+        match self.target.configured {
+            Some(tenant) => live::lost(&[live::failure(&origin, tenant, fault)]),
+            None => live::not_configured(&self.target.name),
+        }
     }
 
     /// Records what is there, and what this run is at.
@@ -216,6 +239,6 @@ pub(super) fn connectors(looked: &Looked) -> Result<Vec<Connector>, Failure> {
             "the connectors were not read completely",
             "try again",
         )),
-        Err(failures) => Err(crate::cli::live::lost(failures)),
+        Err(failures) => Err(live::lost(failures)),
     }
 }

@@ -1,9 +1,9 @@
 //! `connguard unblock`: letting a connector send again, once it is what was approved.
 
+use super::seen;
 use super::session::{self, Session, Work};
 use super::{WritingArgs, refused};
 use crate::cli::console::Console;
-use crate::cli::live;
 use crate::cli::status::Shown;
 use crate::cli::{Common, Failure, Outcome, interrupt};
 use crate::connector::{Connector, Guid, parse_guid};
@@ -16,7 +16,6 @@ use crate::report::{Judged, pipeline};
 use crate::snapshot::{Part, Snapshot};
 use clap::Args;
 use serde_json::json;
-use std::time::Instant;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct UnblockArgs {
@@ -206,7 +205,7 @@ impl Unblocking<'_, '_> {
             name: "Remove-BlockedConnector",
             parameters: json!({ "ConnectorId": self.id, "Reason": self.arguments.reason }),
         };
-        let (state, words, code, requests) = match self.send(&cmdlet)? {
+        let (state, words, code, requests) = match self.work.write(&cmdlet)? {
             Written::Refused(fault) => (
                 State::Failed(1),
                 format!("FAILED: {fault} → {}", fault.help),
@@ -284,39 +283,14 @@ impl Unblocking<'_, '_> {
         self.work.recorder.note(&act, (&title, "")).map(|_| ())
     }
 
-    fn send(&self, cmdlet: &Cmdlet<'_>) -> Result<Written, Failure> {
-        let target = self.work.target;
-        let Some(tenant) = target.configured else {
-            return Err(live::not_configured(&target.name));
-        };
-        let origin = live::origin(&target.name);
-        self.work
-            .judging
-            .live
-            .with(tenant, self.work.exchange, |service, _| {
-                Ok(service.write(cmdlet))
-            })
-            .map_err(|fault| live::lost(&[live::failure(&origin, tenant, &fault)]))
-    }
-
     /// Whether it is listed no more, once that had time to become visible.
     fn is_gone(&self) -> bool {
-        let end = Instant::now() + self.arguments.writing.wait;
-        let mut pause = std::time::Duration::from_millis(250);
-        loop {
+        let look = || {
             let looked = self.work.judging.look(self.work.target);
-            if let Ok(Some(observed)) = &looked.observed
-                && observed.snapshot.has(Part::BlockedConnectors)
-                && !observed.snapshot.blocked_connectors.contains(&self.id)
-            {
-                return true;
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            std::thread::sleep(pause.min(left));
-            pause = (pause * 2).min(std::time::Duration::from_secs(10));
-        }
+            matches!(&looked.observed, Ok(Some(observed))
+                if observed.snapshot.has(Part::BlockedConnectors)
+                    && !observed.snapshot.blocked_connectors.contains(&self.id))
+        };
+        seen::until(self.arguments.writing.wait, look, |gone| *gone)
     }
 }
