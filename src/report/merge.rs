@@ -259,4 +259,22 @@ mod tests {
         }
         assert!(merge(&[one, two, other]).is_err_and(|why| why.contains("options.fail_on")));
     }
+
+    #[test]
+    fn a_part_of_last_week_is_none_of_this_run_and_the_oldest_dates_the_whole() {
+        let at = |time: &str, (name, mut report): (String, Value)| {
+            report["generated_at"] = json!(time);
+            (name, report)
+        };
+        let one = part("1/2", "a", "clean", 0);
+        let two = || part("2/2", "b", "clean", 0);
+        let near = merge(&[one.clone(), at("2026-11-21T11:00:00Z", two())]);
+        assert_eq!(
+            near.unwrap_or_default()["generated_at"],
+            "2026-11-21T11:00:00Z"
+        );
+        let old = merge(&[one.clone(), at("2026-11-14T12:00:00Z", two())]);
+        assert!(old.is_err_and(|why| why.contains("b.json was made at 2026-11-14")));
+        assert!(merge(&[one, at("yesterday", two())]).is_err());
+    }
 }
