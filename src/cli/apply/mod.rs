@@ -141,7 +141,7 @@ pub(super) fn run(common: &Common, arguments: &ApplyArgs, console: &Console) -> 
             // A run that was cut off left fewer to be changed than the plan was approved for.
             &|touched| arguments.changes.is_some_and(|most| touched <= most),
         )?;
-        if plan.expires.duration_since(plan.made_at) > fresh.expires.duration_since(fresh.made_at) {
+        if plan.expires.duration_since(plan.made_at) > work.plans_are_good_for() {
             return Err(refused(
                 "it says that it is good for longer than the policy lets plans be",
                 "connguard plan makes a new one; find out who wrote this one",

@@ -17,6 +17,7 @@ use crate::history::act::{Act, Deed, State};
 use crate::plan::Plan;
 use crate::report::Judged;
 use crate::snapshot::Part;
+use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -135,6 +136,14 @@ impl Work<'_, '_> {
         let looked = self.judging.look(self.target);
         let judged = self.judging.judge(self.target, &looked);
         Ok((looked, judged))
+    }
+
+    /// How long the policy lets a plan be carried out; not at all where none is verified.
+    pub fn plans_are_good_for(&self) -> SignedDuration {
+        let policy = self.repository.verified_policy();
+        policy.map_or(SignedDuration::ZERO, |policy| {
+            policy.document.plan.valid_for
+        })
     }
 
     /// Runs a cmdlet that changes something.
