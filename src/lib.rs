@@ -44,6 +44,8 @@ pub mod drift;
 pub mod policy;
 pub mod source;
 
+pub mod evidence;
+
 pub mod change;
 pub mod plan;
 pub mod proposal;

@@ -4,6 +4,7 @@
 //! Whatever cannot be read for certain is an error with its place. An empty
 //! file proves nothing: no read of no rows is ever complete by itself.
 
+mod clixml;
 pub mod record;
 
 use super::text;
@@ -75,6 +76,16 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Export, Problems> {
         );
         return Ok(bare(source, Vec::new(), complete, Problems::default()));
     }
+    let converted;
+    let source = if is_clixml(&text) {
+        converted = clixml::as_json(source)?;
+        Source {
+            path,
+            text: &converted,
+        }
+    } else {
+        source
+    };
     if let Some(problem) = foreign_format(source) {
         return Err(problem.into());
     }
@@ -105,12 +116,18 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Export, Problems> {
     Ok(bare(source, records, complete, problems))
 }
 
+/// Whether it is what `Export-Clixml` writes.
+fn is_clixml(text: &str) -> bool {
+    let text = text.trim_start();
+    text.starts_with("<Objs") || text.starts_with("<?xml") && text.contains("<Objs")
+}
+
 /// Text that is no JSON but that people do export.
 fn foreign_format(source: Source<'_>) -> Option<Problem> {
     let first = source.text.trim_start();
     let line = first.lines().next().unwrap_or_default();
-    let what = if first.starts_with("<Objs") || first.starts_with("<?xml") {
-        "this is XML, as `Export-Clixml` writes it"
+    let what = if first.starts_with('<') {
+        "this is XML, and not what `Export-Clixml` writes"
     } else if line.split_once(':').is_some_and(|(key, _)| {
         !key.trim().is_empty() && key.trim().bytes().all(|byte| byte.is_ascii_alphanumeric())
     }) {

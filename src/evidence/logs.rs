@@ -1,0 +1,203 @@
+//! Audit logs, file by file, into one log.
+
+use super::audit::{AuditLog, AuditRecord, Collector, Took, Topic, UserType};
+use super::date::{Clock, Order};
+use super::decode::Decoded;
+use super::file::{FileReport, Found};
+use super::form::Form;
+use super::mail::Progress;
+use super::rows::{Block, Cut, csv::{self, Csv}, json::Json};
+use crate::finding::Location;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::io::{self, Read};
+
+/// What one answer of the audit log holds at most.
+const LIMITS: [u64; 3] = [100, 5000, 50_000];
+
+/// Reads every log.
+///
+/// # Errors
+///
+/// The file that cannot be read, and why.
+pub fn read_logs(
+    found: &[Found<'_>],
+    progress: &Progress<'_>,
+) -> Result<(AuditLog, Vec<FileReport>), (String, io::Error)> {
+    let mut collector = Collector::default();
+    let mut files = Vec::new();
+    for own in found.iter().filter(|own| own.form.is_audit()) {
+        let mut report = own.report();
+        let read = own.text().and_then(|text| match own.form {
+            Form::AuditCsv => table(text, &mut collector, &mut report, progress),
+            form => lines(text, form, &mut collector, &mut report, progress),
+        });
+        read.map_err(|error| (own.file.path().to_owned(), error))?;
+        report.doubt_limits(&LIMITS);
+        files.push(report);
+    }
+    Ok((collector.finish(), files))
+}
+
+fn table<R: Read>(
+    text: Decoded<R>,
+    collector: &mut Collector,
+    report: &mut FileReport,
+    progress: &Progress<'_>,
+) -> io::Result<()> {
+    let (names, mut csv) = Csv::open(text)?;
+    let column = |wanted: &[&str]| {
+        let place = |name: &&str| names.iter().position(|own| own.eq_ignore_ascii_case(name));
+        wanted.iter().find_map(place)
+    };
+    let beside = Beside {
+        data: column(&["AuditData"]).unwrap_or_default(),
+        operation: column(&["Operation", "Operations"]),
+        user: column(&["UserId", "UserIds"]),
+        date: column(&["CreationDate"]),
+    };
+    let mut clock = Clock::new(None);
+    let mut record = ::csv::ByteRecord::new();
+    while let Some(block) = csv.next()? {
+        progress.read(block.read);
+        let mut reader = csv::reader(&block.bytes);
+        loop {
+            let offset = usize::try_from(reader.position().byte()).unwrap_or_default();
+            match reader.read_byte_record(&mut record) {
+                Ok(false) => break,
+                Ok(true) => {
+                    report.rows += 1;
+                    beside.take(&record, (&block, offset), &mut clock, collector, report);
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+    }
+    report.doubts.extend(csv.doubts());
+    Ok(())
+}
+
+/// Where the columns of an exported log are.
+struct Beside {
+    data: usize,
+    operation: Option<usize>,
+    user: Option<usize>,
+    date: Option<usize>,
+}
+
+impl Beside {
+    fn take(
+        &self,
+        record: &::csv::ByteRecord,
+        (block, offset): (&Block, usize),
+        clock: &mut Clock,
+        collector: &mut Collector,
+        report: &mut FileReport,
+    ) {
+        let data = String::from_utf8_lossy(record.get(self.data).unwrap_or_default());
+        let place = |path: &str| Location {
+            path: path.to_owned(),
+            line: block.line_at(offset),
+            column: 1,
+        };
+        let (took, seconds) = collector.add(&data, clock, || place(&report.path));
+        if let Some(seconds) = seconds {
+            report.saw(seconds);
+        }
+        if took == Took::Rejected {
+            let line = block.line_at(offset);
+            report.rejected.note(line, "its AuditData is empty or cut off");
+            if let Some(record) = self.cut_off(record, place(&report.path)) {
+                collector.add_cut_off(record);
+            }
+        }
+    }
+
+    /// What the columns beside it say of a cut-off record about connectors.
+    fn cut_off(&self, record: &::csv::ByteRecord, place: Location) -> Option<AuditRecord> {
+        let field = |place: Option<usize>| {
+            let bytes = record.get(place?)?;
+            Some(String::from_utf8_lossy(bytes).trim().to_owned())
+        };
+        let operation = field(self.operation)?;
+        let topic = Topic::of(&operation);
+        // The date beside is in the language of whoever exported: only one that reads one way counts.
+        let date = field(self.date)?;
+        let order = Order::of([date.as_bytes()]);
+        let seconds = Clock::new(order).seconds(date.as_bytes())?;
+        (topic == Topic::Connector).then_some(AuditRecord {
+            id: String::new(),
+            time: Timestamp::from_second(seconds).ok()?,
+            operation,
+            topic,
+            user: field(self.user).unwrap_or_default(),
+            user_type: UserType::Other,
+            client_ip: None,
+            app_id: String::new(),
+            session: String::new(),
+            object: String::new(),
+            external: false,
+            succeeded: true,
+            parameters: Vec::new(),
+            modified: Vec::new(),
+            targets: Vec::new(),
+            alert: None,
+            cut_off: true,
+            place,
+        })
+    }
+}
+
+/// A row that carries `AuditData`: of Graph, of `Search-UnifiedAuditLog` as JSON, of `CloudAppEvents`.
+#[derive(Deserialize)]
+struct Carrier<'a> {
+    #[serde(borrow, alias = "auditData", alias = "AuditData", alias = "RawEventData")]
+    data: &'a RawValue,
+}
+
+fn lines<R: Read>(
+    text: Decoded<R>,
+    form: Form,
+    collector: &mut Collector,
+    report: &mut FileReport,
+    progress: &Progress<'_>,
+) -> io::Result<()> {
+    let mut json = Json::open(text);
+    let mut clock = Clock::new(None);
+    while let Some(block) = json.next()? {
+        progress.read(block.read);
+        for (row, offset) in block.rows() {
+            report.rows += 1;
+            let row = String::from_utf8_lossy(row);
+            let inner = match serde_json::from_str::<Carrier<'_>>(&row) {
+                Ok(carrier) => unquoted(carrier.data),
+                Err(_) if form == Form::AuditJson => row,
+                Err(_) => std::borrow::Cow::Borrowed(""),
+            };
+            let place = || Location {
+                path: report.path.clone(),
+                line: block.line_at(offset),
+                column: 1,
+            };
+            let (took, seconds) = collector.add(&inner, &mut clock, place);
+            if let Some(seconds) = seconds {
+                report.saw(seconds);
+            }
+            if took == Took::Rejected {
+                report.rejected.note(block.line_at(offset), "the record is empty or cut off");
+            }
+        }
+    }
+    report.doubts.extend(json.doubts());
+    Ok(())
+}
+
+/// `AuditData` is an object, or JSON in a text.
+fn unquoted(raw: &RawValue) -> std::borrow::Cow<'_, str> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<String>(text).unwrap_or_default().into(),
+        _ => text.into(),
+    }
+}

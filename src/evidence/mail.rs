@@ -1,0 +1,284 @@
+//! Traces of any size, counted as they pass: one thread reads and cuts, the others count.
+
+use super::date::{Clock, Order};
+use super::file::{FileReport, Found, Rejected};
+use super::form::Form;
+use super::rows::{Block, Cut, csv::{self, Csv}, json::Json};
+use super::trace::{self, Columns, Field, Mail};
+use super::traffic::{Collector, Routes, Traffic, read_hunted};
+use crate::parallel::processors;
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+use std::io;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+/// What one answer of a trace holds at most.
+const LIMITS: [u64; 3] = [1000, 5000, 100_000];
+
+/// Up to so many bytes of traces every row is remembered, so that one that stands in two files counts once.
+pub const DEDUPLICATED: u64 = 512 << 20;
+
+/// How far reading is.
+pub struct Progress<'p>(pub &'p (dyn Fn(usize) + Sync));
+
+impl Progress<'_> {
+    /// So many bytes more were read.
+    pub fn read(&self, bytes: usize) {
+        (self.0)(bytes);
+    }
+}
+
+/// Rows that were counted, by digest, in parts that threads hold one at a time.
+struct Seen {
+    parts: Vec<Mutex<HashSet<u64, FixedState>>>,
+    digests: FixedState,
+}
+
+impl Seen {
+    fn new() -> Self {
+        let part = || Mutex::new(HashSet::with_hasher(FixedState::with_seed(0)));
+        Self {
+            parts: (0..16).map(|_| part()).collect(),
+            digests: FixedState::with_seed(0xD0_0B1E),
+        }
+    }
+
+    /// Whether this is the first time that a row is seen.
+    fn is_new(&self, mail: &Mail<'_>) -> bool {
+        if mail.id.is_empty() {
+            return true;
+        }
+        let row = (mail.id, mail.recipient, mail.seconds, mail.sender, mail.from_ip, mail.fate.map(|fate| fate as u8));
+        let digest = self.digests.hash_one(row);
+        let part = usize::try_from(digest >> 60).unwrap_or_default();
+        self.parts.get(part).is_none_or(|part| {
+            let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            part.insert(digest)
+        })
+    }
+}
+
+/// What a thread counts.
+struct Counting<'c> {
+    collector: Collector<'c>,
+    seen: Option<&'c Seen>,
+    rows: u64,
+    duplicates: u64,
+    rejected: Rejected,
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+impl Counting<'_> {
+    fn add(&mut self, mail: &Mail<'_>) {
+        self.first = Some(self.first.map_or(mail.seconds, |own| own.min(mail.seconds)));
+        self.last = Some(self.last.map_or(mail.seconds, |own| own.max(mail.seconds)));
+        if self.seen.is_some_and(|seen| !seen.is_new(mail)) {
+            self.duplicates += 1;
+        } else {
+            self.collector.add(mail);
+        }
+    }
+}
+
+/// How blocks of a file are read.
+enum Reading {
+    Table(Columns, Option<Order>),
+    Json,
+}
+
+/// Counts the mail of every trace.
+///
+/// # Errors
+///
+/// The file that cannot be read, and why.
+pub fn read_mail(
+    found: &[Found<'_>],
+    routes: &Routes,
+    progress: &Progress<'_>,
+) -> Result<(Traffic, Vec<FileReport>), (String, io::Error)> {
+    let traces: Vec<&Found<'_>> = found.iter().filter(|own| own.form.is_mail()).collect();
+    let bytes: u64 = traces.iter().map(|own| own.file.size()).sum();
+    let seen = (bytes <= DEDUPLICATED).then(Seen::new);
+    let mut collectors = Vec::new();
+    let mut hunted = Traffic::default();
+    let mut files = Vec::new();
+    for own in traces {
+        let failed = |error| (own.file.path().to_owned(), error);
+        let mut report = own.report();
+        if own.form == Form::Hunted {
+            aggregate(own, routes, &mut hunted, &mut report).map_err(failed)?;
+        } else {
+            let counted = rows(own, (routes, seen.as_ref()), progress, &mut report).map_err(failed)?;
+            collectors.extend(counted);
+            report.doubt_limits(&LIMITS);
+        }
+        files.push(report);
+    }
+    let mut traffic = Collector::finish(collectors);
+    // What a service counted where the mail is is the same mail: it counts where no row does.
+    if traffic.rows == 0 {
+        traffic = hunted;
+    } else if hunted.rows > 0 {
+        for report in files.iter_mut().filter(|own| own.form == Form::Hunted) {
+            report.doubts.push("there are rows of a trace as well: they are counted, and this is not".to_owned());
+        }
+    }
+    Ok((traffic, files))
+}
+
+fn rows<'c>(
+    found: &Found<'_>,
+    (routes, seen): (&'c Routes, Option<&'c Seen>),
+    progress: &Progress<'_>,
+    report: &mut FileReport,
+) -> io::Result<Vec<Collector<'c>>> {
+    let text = found.text()?;
+    let (mut cut, reading, first): (Box<dyn Cut>, Reading, Option<Block>) = match found.form {
+        Form::TraceCsv => {
+            let (names, mut csv) = Csv::open(text)?;
+            let columns = Columns::of(names.iter().map(String::as_str));
+            let first = csv.next()?;
+            let order = first.as_ref().and_then(|block| order(block, &columns));
+            (Box::new(csv), Reading::Table(columns, order), first)
+        }
+        _ => (Box::new(Json::open(text)), Reading::Json, None),
+    };
+    let (send, receive) = sync_channel::<Block>(2);
+    let receive = Mutex::new(receive);
+    let (counted, read) = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors().min(8))
+            .map(|_| scope.spawn(|| count(&receive, &reading, (routes, seen))))
+            .collect();
+        let feed = || -> io::Result<()> {
+            let mut next = first;
+            loop {
+                let block = match next.take() {
+                    Some(block) => block,
+                    None => match cut.next()? {
+                        Some(block) => block,
+                        None => return Ok(()),
+                    },
+                };
+                progress.read(block.read);
+                if send.send(block).is_err() {
+                    return Ok(());
+                }
+            }
+        };
+        let read = feed();
+        drop(send);
+        let counted: Vec<Counting<'c>> = workers.into_iter().filter_map(|worker| worker.join().ok()).collect();
+        (counted, read)
+    });
+    read?;
+    report.doubts.extend(cut.doubts());
+    let mut collectors = Vec::new();
+    for own in counted {
+        report.rows += own.rows;
+        report.duplicates += own.duplicates;
+        report.rejected.merge(own.rejected);
+        for seconds in [own.first, own.last].into_iter().flatten() {
+            report.saw(seconds);
+        }
+        collectors.push(own.collector);
+    }
+    Ok(collectors)
+}
+
+/// The order of day and month, by the first rows.
+fn order(block: &Block, columns: &Columns) -> Option<Order> {
+    let place = columns.place(Field::Time)?;
+    let mut reader = csv::reader(&block.bytes);
+    let rows = reader.byte_records().filter_map(Result::ok);
+    let dates: Vec<Vec<u8>> = rows.filter_map(|row| Some(row.get(place)?.to_vec())).collect();
+    Order::of(dates.iter().map(Vec::as_slice))
+}
+
+fn count<'c>(
+    receive: &Mutex<Receiver<Block>>,
+    reading: &Reading,
+    (routes, seen): (&'c Routes, Option<&'c Seen>),
+) -> Counting<'c> {
+    let mut counting = Counting {
+        collector: Collector::new(routes),
+        seen,
+        rows: 0,
+        duplicates: 0,
+        rejected: Rejected::default(),
+        first: None,
+        last: None,
+    };
+    let mut clock = Clock::new(match reading {
+        Reading::Table(_, order) => *order,
+        Reading::Json => None,
+    });
+    loop {
+        let block = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(block) = block else {
+            return counting;
+        };
+        match reading {
+            Reading::Table(columns, _) => table(&block, columns, &mut clock, &mut counting),
+            Reading::Json => objects(&block, &mut clock, &mut counting),
+        }
+    }
+}
+
+fn table(block: &Block, columns: &Columns, clock: &mut Clock, counting: &mut Counting<'_>) {
+    let mut reader = csv::reader(&block.bytes);
+    let mut record = ::csv::ByteRecord::new();
+    loop {
+        let offset = usize::try_from(reader.position().byte()).unwrap_or_default();
+        match reader.read_byte_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) | Err(_) => return,
+        }
+        counting.rows += 1;
+        let read = trace::read_table(&record, columns, clock, |mail| counting.add(&mail));
+        if let Err(reject) = read {
+            counting.rejected.note(block.line_at(offset), reject.words());
+        }
+    }
+}
+
+fn objects(block: &Block, clock: &mut Clock, counting: &mut Counting<'_>) {
+    for (row, offset) in block.rows() {
+        if row == b"null" {
+            continue;
+        }
+        counting.rows += 1;
+        let read = trace::read_json(row, clock, |mail| counting.add(&mail));
+        if let Err(reject) = read {
+            counting.rejected.note(block.line_at(offset), reject.words());
+        }
+    }
+}
+
+fn aggregate(
+    found: &Found<'_>,
+    routes: &Routes,
+    traffic: &mut Traffic,
+    report: &mut FileReport,
+) -> io::Result<()> {
+    let mut json = Json::open(found.text()?);
+    let mut clock = Clock::new(None);
+    if traffic.hours.is_empty() {
+        traffic.hours = vec![BTreeMap::new(); routes.routes.len() + 1];
+    }
+    while let Some(block) = json.next()? {
+        for (row, offset) in block.rows() {
+            report.rows += 1;
+            match read_hunted(row, &mut clock, routes, traffic) {
+                Ok(seconds) => report.saw(seconds),
+                Err(reject) => report.rejected.note(block.line_at(offset), reject.words()),
+            }
+        }
+    }
+    report.doubts.extend(json.doubts());
+    report.doubt_limits(&[100_000]);
+    Ok(())
+}

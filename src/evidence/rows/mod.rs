@@ -1,0 +1,94 @@
+//! A file of rows as blocks of whole rows, so that several threads read it and none holds all of it.
+
+pub mod csv;
+pub mod json;
+
+use super::decode::Decoded;
+use std::io::{self, Read};
+use std::ops::Range;
+
+/// So much of a file is taken at once, in bytes.
+pub const BLOCK: usize = 1 << 20;
+
+/// No row is larger, in bytes: what is has no end.
+pub const LARGEST_ROW: usize = 64 << 20;
+
+/// Whole rows, with their place in the file.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// The text.
+    pub bytes: Vec<u8>,
+    /// Where rows stand in it, for formats in which that is known when they are cut; empty for CSV.
+    pub rows: Vec<Range<usize>>,
+    /// The line of the file on which it begins, from 1.
+    pub line: usize,
+    /// How many bytes of the file it took.
+    pub read: usize,
+}
+
+impl Block {
+    /// The line of the file at a place of the text.
+    pub fn line_at(&self, offset: usize) -> usize {
+        let before = self.bytes.get(..offset).unwrap_or(&self.bytes);
+        self.line + memchr::memchr_iter(b'\n', before).count()
+    }
+
+    /// The rows of a format in which they are known, with the line of each.
+    pub fn rows(&self) -> impl Iterator<Item = (&[u8], usize)> {
+        self.rows.iter().filter_map(|row| {
+            let bytes = self.bytes.get(row.clone())?;
+            Some((bytes, row.start))
+        })
+    }
+}
+
+/// Cuts a file into blocks.
+pub trait Cut {
+    /// The next block; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading, and that a row has no end.
+    fn next(&mut self) -> io::Result<Option<Block>>;
+
+    /// What the file says of itself around its rows, once it is read: why it may not be all.
+    fn doubts(&self) -> Vec<String>;
+}
+
+/// What was read of a file and not yet cut.
+pub(super) struct Ahead<R> {
+    stream: Decoded<R>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) at_end: bool,
+    pub(super) read: usize,
+}
+
+impl<R: Read> Ahead<R> {
+    pub(super) const fn new(stream: Decoded<R>) -> Self {
+        Self {
+            stream,
+            bytes: Vec::new(),
+            at_end: false,
+            read: 0,
+        }
+    }
+
+    /// Reads more; nothing at the end.
+    pub(super) fn more(&mut self) -> io::Result<()> {
+        if self.bytes.len() > LARGEST_ROW {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("a row has more than {} MiB: the file is damaged", LARGEST_ROW >> 20),
+            ));
+        }
+        let read = self.stream.read_into(&mut self.bytes, BLOCK)?;
+        self.read += read;
+        self.at_end = read == 0;
+        Ok(())
+    }
+
+    /// Takes what was read from the file since it was asked last.
+    pub(super) fn taken(&mut self) -> usize {
+        std::mem::take(&mut self.read)
+    }
+}

@@ -1,0 +1,212 @@
+//! Counting mail, row by row. This is where ten million rows pass: what can be remembered is not looked up twice.
+
+pub use super::recipients::MAX_RECIPIENTS;
+
+use super::recipients::Recipients;
+use super::routes::{Approved, Routes, address, domain_of};
+use super::{Cell, Hour, Traffic};
+use crate::evidence::trace::{Fate, Mail};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+
+/// So many different addresses, domains and names are remembered: an attacker may invent more.
+const MOST_REMEMBERED: usize = 1 << 16;
+
+/// Counts mail for one thread.
+pub struct Collector<'r> {
+    routes: &'r Routes,
+    hours: Vec<HashMap<Hour, Cell, FixedState>>,
+    /// The cell of the row before, as rows come mostly hour by hour.
+    addresses: HashMap<Vec<u8>, From, FixedState>,
+    names: HashMap<Vec<u8>, Option<usize>, FixedState>,
+    domains: HashMap<Vec<u8>, bool, FixedState>,
+    recipients: Recipients,
+    digests: FixedState,
+    traffic: Traffic,
+    lower: Vec<u8>,
+}
+
+/// What an address means.
+#[derive(Clone, Copy)]
+struct From {
+    /// The connector that admits it.
+    route: Option<usize>,
+    /// It, where it can be read.
+    address: Option<std::net::IpAddr>,
+}
+
+impl<'r> Collector<'r> {
+    /// Counts mail by these connectors.
+    pub fn new(routes: &'r Routes) -> Self {
+        let remembering = || FixedState::with_seed(0);
+        Self {
+            routes,
+            hours: (0..=routes.routes.len())
+                .map(|_| HashMap::with_hasher(remembering()))
+                .collect(),
+            addresses: HashMap::with_hasher(remembering()),
+            names: HashMap::with_hasher(remembering()),
+            domains: HashMap::with_hasher(remembering()),
+            recipients: Recipients::default(),
+            digests: FixedState::with_seed(0x5EED),
+            traffic: Traffic::default(),
+            lower: Vec::new(),
+        }
+    }
+
+    /// Counts a mail.
+    pub fn add(&mut self, mail: &Mail<'_>) {
+        let hour = mail.seconds.div_euclid(3600);
+        let window = self.traffic.window.get_or_insert((hour, hour));
+        *window = (window.0.min(hour), window.1.max(hour));
+        self.traffic.rows += 1;
+        let from = self.from(mail.from_ip);
+        let named = mail.connector.and_then(|names| self.named(names));
+        let external = !self.is_own(domain_of(mail.recipient));
+        let other = self.routes.routes.len();
+        let route = named.or(from.route).unwrap_or(other);
+        if external && self.routes.domains.is_some() {
+            self.follow(mail, route);
+        }
+        self.traffic.knows_connectors |= mail.connector.is_some();
+        // Of mail that no known connector explains, what leaves counts: what comes in is anybody's.
+        if route == other && !(external && self.routes.domains.is_some()) {
+            return;
+        }
+        let mut cell = self.shares(mail, external);
+        if let Some(Approved::These(approved)) = self.routes.routes.get(route).map(|own| &own.approved)
+            && let Some(address) = from.address
+        {
+            cell.addresses = 1;
+            cell.outside = u64::from(!approved.contains(address));
+        }
+        self.traffic.knows_headers |= cell.headers > 0;
+        self.traffic.knows_fates |= cell.fates > 0;
+        if let Some(hours) = self.hours.get_mut(route) {
+            hours.entry(hour).or_default().add(&cell);
+        }
+    }
+
+    fn shares(&mut self, mail: &Mail<'_>, external: bool) -> Cell {
+        let mut cell = Cell {
+            mails: 1,
+            external: u64::from(external),
+            ..Cell::default()
+        };
+        if let Some(fate) = mail.fate {
+            cell.fates = 1;
+            cell.filtered = u64::from(fate == Fate::Filtered);
+            cell.failed = u64::from(fate == Fate::Failed);
+        }
+        let sender = domain_of(mail.sender);
+        if let Some(header) = mail.header_sender {
+            let header = match domain_of(header) {
+                b"" => header,
+                domain => domain,
+            };
+            if !sender.is_empty() && !header.is_empty() {
+                cell.headers = 1;
+                cell.mismatched = u64::from(!self.same_organization(sender, header));
+            }
+        }
+        // The sender of a bounce is nobody.
+        if !sender.is_empty() && self.routes.domains.is_some() {
+            cell.senders = 1;
+            cell.unprovisioned = u64::from(!self.is_own(sender));
+        }
+        cell
+    }
+
+    /// Whether two domains are one, one below the other, or both the organization's own.
+    fn same_organization(&mut self, one: &[u8], other: &[u8]) -> bool {
+        let below = |inner: &[u8], outer: &[u8]| {
+            inner.len() > outer.len()
+                && inner.get(inner.len() - outer.len()..).is_some_and(|end| end.eq_ignore_ascii_case(outer))
+                && inner.get(inner.len() - outer.len() - 1) == Some(&b'.')
+        };
+        one.eq_ignore_ascii_case(other)
+            || below(one, other)
+            || below(other, one)
+            || self.routes.domains.is_some() && self.is_own(one) && self.is_own(other)
+    }
+
+    fn from(&mut self, text: &[u8]) -> From {
+        if let Some(known) = self.addresses.get(text) {
+            return *known;
+        }
+        let address = std::str::from_utf8(text).ok().and_then(address);
+        let from = From {
+            route: address.and_then(|address| self.routes.of_address(address)),
+            address,
+        };
+        remember(&mut self.addresses, text, from);
+        from
+    }
+
+    /// The connector that a trace names; of several the first that is known.
+    fn named(&mut self, names: &[u8]) -> Option<usize> {
+        if names.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.names.get(names) {
+            return *known;
+        }
+        let text = String::from_utf8_lossy(names);
+        let whole = self.routes.named(text.trim());
+        let route = whole.or_else(|| {
+            let mut names = text.split([';', ',']).map(str::trim);
+            names.find_map(|name| self.routes.named(name))
+        });
+        remember(&mut self.names, names, route);
+        route
+    }
+
+    fn is_own(&mut self, domain: &[u8]) -> bool {
+        if let Some(known) = self.domains.get(domain) {
+            return *known;
+        }
+        let own = self.routes.is_own(domain).unwrap_or(false);
+        remember(&mut self.domains, domain, own);
+        own
+    }
+
+    fn follow(&mut self, mail: &Mail<'_>, route: usize) {
+        self.lower.clear();
+        self.lower.extend_from_slice(mail.recipient);
+        self.lower.make_ascii_lowercase();
+        let digest = self.digests.hash_one(self.lower.as_slice());
+        self.recipients.note(digest, mail.seconds, route);
+        self.traffic.knows_recipients = true;
+    }
+
+    /// Joins what threads counted.
+    pub fn finish(collectors: Vec<Self>) -> Traffic {
+        let mut all = Traffic::default();
+        let mut recipients = Recipients::default();
+        for collector in collectors {
+            let hours = collector.hours.into_iter();
+            let traffic = Traffic {
+                hours: hours.map(|hours| hours.into_iter().collect()).collect(),
+                ..collector.traffic
+            };
+            all.merge(traffic);
+            recipients.merge(collector.recipients);
+        }
+        all.recipients_followed = recipients.one_of();
+        for (hour, route) in recipients.firsts() {
+            let cell: Option<&mut BTreeMap<Hour, Cell>> = all.hours.get_mut(route);
+            if let Some(cell) = cell.and_then(|hours| hours.get_mut(&hour)) {
+                cell.first_contacts += all.recipients_followed;
+            }
+        }
+        all
+    }
+}
+
+fn remember<V>(known: &mut HashMap<Vec<u8>, V, FixedState>, text: &[u8], value: V) {
+    if known.len() < MOST_REMEMBERED {
+        known.insert(text.to_vec(), value);
+    }
+}

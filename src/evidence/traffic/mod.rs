@@ -1,0 +1,73 @@
+//! Mail by hour and connector: the one aggregate from which all indicators of mail are computed, whether it was
+//! counted here from rows or by a service where the rows are.
+
+mod cell;
+mod collect;
+mod hunted;
+mod recipients;
+mod routes;
+
+pub use cell::Cell;
+pub use collect::{Collector, MAX_RECIPIENTS};
+pub use hunted::{ROW_SCHEMA, is_aggregate, read as read_hunted};
+pub use routes::{Approved, Route, Routes, address};
+
+use std::collections::BTreeMap;
+
+/// An hour since 1970, in UTC.
+pub type Hour = i64;
+
+/// Mail by hour and connector.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// For each route, in its order, the hours in which there was mail; last the outbound mail of no known connector.
+    pub hours: Vec<BTreeMap<Hour, Cell>>,
+    /// The first and the last hour for which there is any mail at all.
+    pub window: Option<(Hour, Hour)>,
+    /// How many rows were counted, of whatever mail.
+    pub rows: u64,
+    /// One of so many recipients was followed; 1 is each of them.
+    pub recipients_followed: u64,
+    /// Whether some rows said what the header's sender is.
+    pub knows_headers: bool,
+    /// Whether some rows named connectors.
+    pub knows_connectors: bool,
+    /// Whether some rows said what became of the mail.
+    pub knows_fates: bool,
+    /// Whether recipients that were never written to before can be told.
+    pub knows_recipients: bool,
+}
+
+impl Traffic {
+    /// The mail of a route; the one behind the last is the outbound mail of no known connector.
+    pub fn of(&self, route: usize) -> Option<&BTreeMap<Hour, Cell>> {
+        self.hours.get(route)
+    }
+
+    /// How many days it covers, from the first to the last.
+    pub fn days(&self) -> i64 {
+        self.window.map_or(0, |(first, last)| (last - first) / 24 + 1)
+    }
+
+    /// Adds what another thread or file counted.
+    pub fn merge(&mut self, other: Self) {
+        if self.hours.len() < other.hours.len() {
+            self.hours.resize(other.hours.len(), BTreeMap::new());
+        }
+        for (own, theirs) in self.hours.iter_mut().zip(other.hours) {
+            for (hour, cell) in theirs {
+                own.entry(hour).or_default().add(&cell);
+            }
+        }
+        self.window = match (self.window, other.window) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (own, theirs) => own.or(theirs),
+        };
+        self.rows += other.rows;
+        self.recipients_followed = self.recipients_followed.max(other.recipients_followed);
+        self.knows_headers |= other.knows_headers;
+        self.knows_connectors |= other.knows_connectors;
+        self.knows_fates |= other.knows_fates;
+        self.knows_recipients |= other.knows_recipients;
+    }
+}
