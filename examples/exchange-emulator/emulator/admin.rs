@@ -2,16 +2,19 @@
 
 use super::{
     answer::Answer,
+    audit::{self, Actor},
     chance::{self, Dice},
     cmdlets::{self, Call, Cmdlet, Outcome},
     fault::Kind,
     identities::APP_ROLE,
     jwt::Parts,
     page::{self, MORE, Page},
+    rate,
     record::Record,
     refusal::Refusal,
     shared::Shared,
     tenant::{Records, Tenant},
+    trace,
     wire::Request,
 };
 use serde_json::{Value, json};
@@ -29,14 +32,14 @@ pub fn answer(shared: &Shared, request: &Request, body: &Value, fault: Option<Ki
     let parts: Vec<_> = parts.iter().map(String::as_str).collect();
     match (request.method.as_str(), parts.as_slice()) {
         ("POST", ["adminapi", "beta", tenant, "invokecommand"]) => {
-            admitted(shared, request, tenant, fault, |tenant, wids| {
-                invoke(shared, request, body, tenant, wids)
+            admitted(shared, request, tenant, fault, |tenant, claims| {
+                invoke(shared, request, body, tenant, claims)
             })
         }
         (_, ["adminapi", _, _, "invokecommand"]) => Answer::empty(405),
         ("GET", ["adminapi", "v1.0", tenant, "exomodulefile"]) => {
-            admitted(shared, request, tenant, fault, |_, wids| {
-                module(shared, request, wids)
+            admitted(shared, request, tenant, fault, |_, claims| {
+                module(shared, request, &claims.texts("wids"))
             })
         }
         _ => Answer::empty(404),
@@ -49,7 +52,7 @@ fn admitted(
     request: &Request,
     tenant: &str,
     fault: Option<Kind>,
-    then: impl FnOnce(&Tenant, &[&str]) -> Answer,
+    then: impl FnOnce(&Tenant, &Parts) -> Answer,
 ) -> Answer {
     let Some(tenant) = shared.tenants.iter().find(|it| it.id == tenant) else {
         return Answer::empty(404);
@@ -57,11 +60,9 @@ fn admitted(
     if fault == Some(Kind::ExpireToken) {
         shared.expire_tokens();
     }
-    let token = request.header("authorization").and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    let claims = token.and_then(|token| shared.key.verified(token));
+    let claims = request
+        .bearer()
+        .and_then(|token| shared.key.verified(token));
     let Some(claims) = claims.filter(|claims| is_good(shared, tenant, claims)) else {
         return Answer::empty(401).with("WWW-Authenticate", "Bearer error=\"invalid_token\"");
     };
@@ -69,19 +70,14 @@ fn admitted(
     if limit.is_some_and(|limit| tenant.is_throttled(limit)) {
         return Answer::empty(429).with("Retry-After", "1");
     }
-    then(tenant, &texts(&claims, "wids"))
+    then(tenant, &claims)
 }
 
-/// A token of this tenant that lasts, of an application with the app role or of a user.
+/// A token of this tenant that lasts and is not for Graph, of an application with the app role or of a user.
 fn is_good(shared: &Shared, tenant: &Tenant, claims: &Parts) -> bool {
-    let granted = texts(claims, "roles").contains(&APP_ROLE) || claims.text("scp").is_some();
-    claims.text("tid") == Some(&tenant.id) && granted && !shared.is_expired(claims)
-}
-
-fn texts<'a>(claims: &'a Parts, name: &str) -> Vec<&'a str> {
-    let values = claims.claims.get(name).and_then(Value::as_array);
-    let values = values.map(Vec::as_slice).unwrap_or_default();
-    values.iter().filter_map(Value::as_str).collect()
+    let granted = claims.texts("roles").contains(&APP_ROLE) || claims.text("scp").is_some();
+    let elsewhere = shared.is_graph(claims.text("aud").unwrap_or_default());
+    claims.text("tid") == Some(&tenant.id) && granted && !elsewhere && !shared.is_expired(claims)
 }
 
 fn may_run(cmdlet: &Cmdlet, wids: &[&str]) -> bool {
@@ -110,7 +106,7 @@ fn invoke(
     request: &Request,
     body: &Value,
     tenant: &Tenant,
-    wids: &[&str],
+    claims: &Parts,
 ) -> Answer {
     let refuse = |refusal: &Refusal| Answer::json(400, &refusal.body());
     let Some((name, parameters)) = envelope(body) else {
@@ -120,14 +116,25 @@ fn invoke(
     let Value::Object(given) = parameters else {
         return refuse(&Refusal::request("Parameters must be an object."));
     };
-    let Some(cmdlet) = cmdlets::find(name).filter(|cmdlet| may_run(cmdlet, wids)) else {
+    let wids = claims.texts("wids");
+    let Some(cmdlet) = cmdlets::find(name).filter(|cmdlet| may_run(cmdlet, &wids)) else {
         return Answer::forbidden();
     };
+    if let Some(rate) = shared.options.trace_rate.filter(|_| cmdlet.keyset)
+        && let Err(wait) = tenant.traces.pass(rate)
+    {
+        return Answer::empty(429).with("Retry-After", rate::seconds(wait));
+    }
+    let target = audit::target(tenant, cmdlet, given);
     match run(shared, tenant, cmdlet, given) {
         Ok(outcome) => {
             let wrote = outcome.wrote;
             if wrote {
                 tenant.wrote(cmdlet.name, parameters);
+                let peer = request.peer;
+                let actor = Actor { claims, peer };
+                let now = shared.clock.now();
+                audit::note(tenant, &actor, cmdlet, given, &target, now);
             }
             match paged(shared, request, tenant, outcome) {
                 Ok(page) => Answer {
@@ -168,7 +175,19 @@ fn paged(
     tenant: &Tenant,
     outcome: Outcome,
 ) -> Result<Page, Refusal> {
+    let base = format!("{}/adminapi/beta/{}", shared.exchange, tenant.id);
+    let context = format!("{base}/$metadata#Collection(Exchange.GenericHashTable)");
     let Outcome { rows, size, .. } = outcome;
+    if outcome.keyset {
+        let size = size.unwrap_or(usize::MAX);
+        let cut = rows.get(size).and(rows.get(size.saturating_sub(1)));
+        return Ok(Page {
+            context,
+            warnings: cut.iter().map(|last| trace::more(last)).collect(),
+            next: None,
+            rows: page::ordered(&rows, size),
+        });
+    }
     let place = match request.query("$skiptoken") {
         None => Place {
             seed: Dice::fresh().next(),
@@ -182,7 +201,6 @@ fn paged(
         .offset
         .saturating_add(page_size(shared, request))
         .min(total);
-    let base = format!("{}/adminapi/beta/{}", shared.exchange, tenant.id);
     let mut warnings = Vec::new();
     if end == total && total < rows.len() && total > 0 {
         warnings.push(MORE.to_owned());
@@ -194,7 +212,7 @@ fn paged(
         )
     });
     Ok(Page {
-        context: format!("{base}/$metadata#Collection(Exchange.GenericHashTable)"),
+        context,
         warnings,
         next,
         rows: rows_of(&rows, &place, end),

@@ -1,6 +1,6 @@
 //! Answers before they are sent.
 
-use super::page::Page;
+use super::{listing::Listing, page::Page};
 use serde_json::Value;
 
 /// An answer.
@@ -21,6 +21,8 @@ pub enum Body {
     Bytes(&'static str, Vec<u8>),
     /// Rows, which a fault may still spoil.
     Page(Page),
+    /// Rows as Graph shows them, which a fault may still spoil too.
+    Listing(Listing),
 }
 
 /// The media type of most answers.
@@ -51,6 +53,14 @@ impl Answer {
     pub fn page(page: Page) -> Self {
         Self {
             body: Body::Page(page),
+            ..Self::empty(200)
+        }
+    }
+
+    /// Rows as Graph shows them.
+    pub fn listing(listing: Listing) -> Self {
+        Self {
+            body: Body::Listing(listing),
             ..Self::empty(200)
         }
     }

@@ -110,6 +110,29 @@ impl Arguments {
             .ok_or_else(|| Refusal::bad_value(name, "The argument is null or empty."))
     }
 
+    /// The entries of a list that is given.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Some(Argument::List(edit)) => edit.apply(&[], str::to_owned),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The arguments as an audit record has them: in the parameters' spelling, and all of them text.
+    pub fn shown(&self) -> Vec<(&'static str, String)> {
+        let shown = |argument: &Argument| match argument {
+            Argument::Text(text) => text.clone().unwrap_or_default(),
+            Argument::Flag(true) => "True".to_owned(),
+            Argument::Flag(false) => "False".to_owned(),
+            Argument::List(edit) => edit.shown(),
+            Argument::Size(Some(size)) => size.to_string(),
+            Argument::Size(None) => "Unlimited".to_owned(),
+        };
+        let all = self.0.iter();
+        all.map(|(name, argument)| (*name, shown(argument)))
+            .collect()
+    }
+
     /// Whether a flag or switch is given and true.
     pub fn is_set(&self, name: &str) -> bool {
         matches!(self.get(name), Some(Argument::Flag(true)))
@@ -240,6 +263,30 @@ mod tests {
         };
         assert_eq!(size(json!("Unlimited")), None);
         assert_eq!(size(json!(0)), Some(0));
+    }
+
+    #[test]
+    fn audit_records_have_texts_in_the_parameters_spelling() {
+        let parameters = [
+            may("SenderIPAddresses", Takes::List),
+            may("EFUsers", Takes::List),
+            may("Enabled", Takes::Flag),
+            may("Comment", Takes::Text),
+        ];
+        let given = json!({"comment": null, "efusers": {"@odata.type": "#Exchange.GenericHashTable", "Add": "a", "Remove": ["b"]},
+            "ENABLED": "true", "senderIPAddresses": ["192.0.2.1", "192.0.2.2"]});
+        let bound = Arguments::bind(&parameters, given.as_object().unwrap()).unwrap();
+        let mut shown = bound.shown();
+        shown.sort_unstable();
+        assert_eq!(
+            json!(shown),
+            json!([
+                ["Comment", ""],
+                ["EFUsers", "+a;-b"],
+                ["Enabled", "True"],
+                ["SenderIPAddresses", "192.0.2.1;192.0.2.2"],
+            ])
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{
     record::{self, Record},
     refusal::Refusal,
     tenant::{Data, Records, Tenant},
+    trace,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Cmdlet {
     pub roles: &'static [&'static str],
     /// Whether it writes.
     pub writes: bool,
+    /// Whether its rows have an order and come without pages, the next of them asked for by the last.
+    pub keyset: bool,
     parameters: &'static [Parameter],
     run: fn(&Call, &Arguments) -> Result<Records, Refusal>,
 }
@@ -70,6 +73,8 @@ pub struct Outcome {
     pub size: Option<usize>,
     /// Whether something was written.
     pub wrote: bool,
+    /// Whether the rows have an order and come without pages.
+    pub keyset: bool,
 }
 
 impl Cmdlet {
@@ -85,7 +90,14 @@ impl Cmdlet {
             rows,
             size: arguments.size(),
             wrote: self.writes && !idle,
+            keyset: self.keyset,
         })
+    }
+
+    /// What was given to it, as an audit record has it.
+    pub fn shown(&self, given: &Record) -> Vec<(&'static str, String)> {
+        let arguments = Arguments::bind(self.parameters, given);
+        arguments.map(|it| it.shown()).unwrap_or_default()
     }
 }
 
@@ -153,6 +165,7 @@ const fn read(
     Cmdlet {
         name,
         roles,
+        keyset: false,
         writes: false,
         parameters,
         run,
@@ -168,6 +181,7 @@ const fn write(
     Cmdlet {
         name,
         roles,
+        keyset: false,
         writes: true,
         parameters,
         run,
@@ -258,4 +272,13 @@ pub const ALL: &[Cmdlet] = &[
         &[may("Identity", Text)],
         others::alerts,
     ),
+    Cmdlet {
+        keyset: true,
+        ..read(
+            "Get-MessageTraceV2",
+            SECURITY_READERS,
+            trace::PARAMETERS,
+            trace::get,
+        )
+    },
 ];

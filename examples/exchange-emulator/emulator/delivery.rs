@@ -6,6 +6,7 @@ use super::{
     fault::{Kind, Listener},
     journal::Seen,
     login::Denial,
+    problem::{self, Problem},
     refusal::Refusal,
     shared::Shared,
     wire::Request,
@@ -32,8 +33,14 @@ pub enum After {
 }
 
 /// The answer of a fault that needs no request carried out.
-pub fn instead(shared: &Shared, kind: Kind, listener: Listener) -> Option<Answer> {
-    let login = listener == Listener::Login;
+pub fn instead(shared: &Shared, kind: Kind, seen: &Seen) -> Option<Answer> {
+    if seen.listener == Listener::Graph
+        && let Some(problem) = graph(kind)
+    {
+        let client = seen.client_request_id.as_deref();
+        return Some(problem.answer(shared, &seen.request_id, client));
+    }
+    let login = seen.listener == Listener::Login;
     let denied = |denial: Denial| denial.answer(shared.clock);
     Some(match kind {
         Kind::Unauthorized if login => {
@@ -71,6 +78,20 @@ pub fn instead(shared: &Shared, kind: Kind, listener: Listener) -> Option<Answer
     })
 }
 
+/// What goes wrong at Graph in a form of its own.
+fn graph(kind: Kind) -> Option<Problem> {
+    Some(match kind {
+        Kind::Unauthorized => Problem::token("Access token validation failure."),
+        Kind::ForbiddenNul => Problem::forbidden("A fault was asked for here."),
+        Kind::NotFound => Problem::not_found(),
+        Kind::NotAllowed => Problem::not_allowed(),
+        Kind::Throttled => Problem::throttled(Some("1".to_owned())),
+        Kind::ThrottledBare => Problem::throttled(None),
+        Kind::BadRequest => Problem::bad("A fault was asked for here."),
+        _ => return None,
+    })
+}
+
 /// Sends an answer.
 pub fn send(
     shared: &Shared,
@@ -84,6 +105,7 @@ pub fn send(
     let (kind, mut body) = match answer.body {
         Body::Bytes(kind, body) => (kind, body),
         Body::Page(page) => (JSON, page.render(fault).into_bytes()),
+        Body::Listing(listing) => (problem::JSON, listing.render(fault).into_bytes()),
     };
     spoil(fault, &mut body);
     let _ = write!(head, "Content-Type: {kind}\r\n");
@@ -145,6 +167,11 @@ fn head(shared: &Shared, seen: &Seen, answer: &Answer) -> Vec<u8> {
             "X-ExchangeVersion: 15.20.0000.000\r\nRate-Limit-Limit: 30000\r\nRate-Limit-Remaining: {left}\r\nRate-Limit-Reset: {reset}\r\n"
         );
     }
+    if seen.listener == Listener::Graph
+        && let Some(id) = &seen.client_request_id
+    {
+        let _ = write!(head, "client-request-id: {id}\r\n");
+    }
     if let Body::Page(page) = &answer.body {
         for warning in &page.warnings {
             let _ = write!(head, "X-Warnings: {warning}\r\n");
@@ -159,6 +186,7 @@ fn head(shared: &Shared, seen: &Seen, answer: &Answer) -> Vec<u8> {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
         302 => "Found",
         400 => "Bad Request",
         401 => "Unauthorized",

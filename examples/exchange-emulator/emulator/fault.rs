@@ -10,13 +10,15 @@ use std::{
     },
 };
 
-/// The two listeners.
+/// The three listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listener {
     /// Tokens, device codes, GitHub's and Azure's identities.
     Login,
     /// The admin API.
     Exchange,
+    /// Microsoft Graph.
+    Graph,
 }
 
 impl fmt::Display for Listener {
@@ -24,6 +26,7 @@ impl fmt::Display for Listener {
         f.write_str(match self {
             Self::Login => "login",
             Self::Exchange => "exchange",
+            Self::Graph => "graph",
         })
     }
 }
@@ -31,7 +34,7 @@ impl fmt::Display for Listener {
 /// Which requests a fault is for.
 #[derive(Clone, Debug, Default)]
 pub struct At {
-    /// Only requests of this cmdlet, its name in any case.
+    /// Only requests of this cmdlet, or of what Graph is asked, its name in any case.
     pub cmdlet: Option<String>,
     /// The how-manieth of the requests that match, from 1; 0 for every one.
     pub nth: u64,
@@ -80,7 +83,7 @@ macro_rules! kinds {
 kinds! {
     /// 401, as for a bad token. Not carried out.
     Unauthorized "401" false,
-    /// 403 with 500 NUL bytes labelled JSON. Not carried out.
+    /// 403 with 500 NUL bytes labelled JSON; at Graph with an error in its form. Not carried out.
     ForbiddenNul "403-nul" false,
     /// 404. Not carried out.
     NotFound "404" false,
@@ -120,7 +123,7 @@ kinds! {
     NullValue "null-value" true,
     /// No member `value`. Carried out.
     NoValue "no-value" true,
-    /// Half of the rows and a warning that there are more. Carried out.
+    /// Half of the rows and a warning that there are more; nothing at Graph, which has none. Carried out.
     Warning "warning" true,
     /// Half of the rows and a link to the others that then answers 400. Carried out.
     NextPage "next-page" true,
@@ -136,7 +139,7 @@ kinds! {
     OtherTenant "other-tenant" true,
     /// The first row comes twice. Carried out.
     DuplicateRow "duplicate-row" true,
-    /// Every token issued so far is expired from now on, which Exchange answers with 401. Not carried out.
+    /// Every token issued so far is expired from now on, which Exchange and Graph answer with 401. Not carried out.
     ExpireToken "expire-token" false,
     /// `Content-Length` is ten bytes short, and all bytes are sent. Carried out.
     BadLength "bad-length" true,
@@ -191,6 +194,7 @@ impl FromStr for At {
         let listener = match name {
             "login" => Some(Listener::Login),
             "exchange" => Some(Listener::Exchange),
+            "graph" => Some(Listener::Graph),
             _ => None,
         };
         let cmdlet = listener.is_none().then(|| name.to_owned());
@@ -275,6 +279,13 @@ mod tests {
         assert_eq!((fault.at.nth, fault.kind), (2, Kind::ThrottledBare));
         let fault: Fault = "login:1=503".parse().unwrap();
         assert_eq!(fault.at.listener, Some(Listener::Login));
+        let fault: Fault = "graph=503".parse().unwrap();
+        assert_eq!(
+            (fault.at.listener, fault.at.nth),
+            (Some(Listener::Graph), 0)
+        );
+        let fault: Fault = "audit-records:2=503".parse().unwrap();
+        assert_eq!(fault.at.cmdlet.as_deref(), Some("audit-records"));
         for wrong in ["3", "0=500", "x:=500", "3=hold-after", "3=nonsense"] {
             assert!(wrong.parse::<Fault>().is_err(), "{wrong}");
         }

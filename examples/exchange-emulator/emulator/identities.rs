@@ -13,6 +13,12 @@ pub const PUBLIC_CLIENT: &str = "fb78d390-0c51-40cd-8e17-fdbfab77341b";
 
 /// The app role without which Exchange answers 401.
 pub const APP_ROLE: &str = "Exchange.ManageAsApp";
+/// The app role of Graph for audit queries that find everything.
+pub const AUDIT: &str = "AuditLogsQuery.Read.All";
+/// The app role of Graph for audit queries that find what is of Exchange.
+pub const AUDIT_EXCHANGE: &str = "AuditLogsQuery-Exchange.Read.All";
+/// The app role of Graph for advanced hunting.
+pub const HUNTING: &str = "ThreatHunting.Read.All";
 /// Directory role: reads everything.
 pub const GLOBAL_READER: &str = "f2ef992c-3afb-46b9-b7cf-a126ee74c451";
 /// Directory role: writes connectors.
@@ -34,6 +40,8 @@ pub struct Identity {
     pub about: &'static str,
     /// Its app roles on Exchange Online.
     pub roles: &'static [&'static str],
+    /// Its app roles on Microsoft Graph.
+    pub graph: &'static [&'static str],
     /// Its directory roles.
     pub wids: &'static [&'static str],
 }
@@ -42,8 +50,9 @@ pub struct Identity {
 pub const READER: Identity = Identity {
     id: "11111111-1111-4111-8111-111111111111",
     name: "reader",
-    about: "app role, Global Reader",
+    about: "app role, Global Reader; audit and hunting",
     roles: &[APP_ROLE],
+    graph: &[AUDIT, HUNTING],
     wids: &[GLOBAL_READER],
 };
 
@@ -53,8 +62,9 @@ pub const ALL: [Identity; 5] = [
     Identity {
         id: "22222222-2222-4222-8222-222222222222",
         name: "operator",
-        about: "app role, Global Reader, Exchange and Security Administrator",
+        about: "app role, Global Reader, Exchange and Security Administrator; audit and hunting",
         roles: &[APP_ROLE],
+        graph: &[AUDIT, HUNTING],
         wids: &[
             GLOBAL_READER,
             EXCHANGE_ADMINISTRATOR,
@@ -66,6 +76,7 @@ pub const ALL: [Identity; 5] = [
         name: "no-role",
         about: "app role only: 403",
         roles: &[APP_ROLE],
+        graph: &[],
         wids: &[NO_ROLE],
     },
     Identity {
@@ -73,13 +84,15 @@ pub const ALL: [Identity; 5] = [
         name: "no-grant",
         about: "Global Reader without the app role: 401",
         roles: &[],
+        graph: &[],
         wids: &[GLOBAL_READER],
     },
     Identity {
         id: "55555555-5555-4555-8555-555555555555",
         name: "security-reader",
-        about: "app role, Security Reader: no connectors",
+        about: "app role, Security Reader: no connectors; audit of Exchange",
         roles: &[APP_ROLE],
+        graph: &[AUDIT_EXCHANGE],
         wids: &[SECURITY_READER],
     },
 ];

@@ -14,7 +14,7 @@ const KEPT: usize = 100_000;
 /// One request and what became of it.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// Its number over both listeners, from 1.
+    /// Its number over all listeners, from 1.
     pub number: u64,
     /// The listener.
     pub listener: Listener,
@@ -24,9 +24,9 @@ pub struct Seen {
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// The cmdlet asked for.
+    /// The cmdlet asked for; at Graph `audit-query`, `audit-status`, `audit-records` or `hunting`.
     pub cmdlet: Option<String>,
-    /// The cmdlet's parameters; of a form what is no secret; otherwise null.
+    /// The cmdlet's parameters; at Graph the body; of a form what is no secret; otherwise null.
     pub parameters: Value,
     /// The status answered; 0 while there is none, and if there never was one.
     pub status: u16,

@@ -22,6 +22,13 @@ impl Parts<'_> {
         self.claims.get(claim).and_then(Value::as_str)
     }
 
+    /// A claim that is a list of texts.
+    pub fn texts(&self, claim: &str) -> Vec<&str> {
+        let values = self.claims.get(claim).and_then(Value::as_array);
+        let values = values.map(Vec::as_slice).unwrap_or_default();
+        values.iter().filter_map(Value::as_str).collect()
+    }
+
     /// A claim that is a time in seconds.
     pub fn seconds(&self, claim: &str) -> Option<i64> {
         self.claims.get(claim).and_then(Value::as_i64)

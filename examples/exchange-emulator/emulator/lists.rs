@@ -55,6 +55,18 @@ impl Edit {
         }
     }
 
+    /// As an audit record has it: joined, however its entries look. How an edit is told is a guess.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Replace(entries) => entries.join(";"),
+            Self::Change { add, remove } => {
+                let added = add.iter().map(|entry| format!("+{entry}"));
+                let removed = remove.iter().map(|entry| format!("-{entry}"));
+                added.chain(removed).collect::<Vec<_>>().join(";")
+            }
+        }
+    }
+
     /// The list after it. `normal` is the form in which entries are kept and compared.
     pub fn apply(&self, before: &[String], normal: fn(&str) -> String) -> Vec<String> {
         let mut list = Vec::new();

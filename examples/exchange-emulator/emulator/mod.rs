@@ -1,4 +1,5 @@
-//! An emulator of Microsoft Entra ID's token endpoints and of the Exchange Online admin API, on loopback.
+//! An emulator of Microsoft Entra ID's token endpoints, of the Exchange Online admin API and of some of
+//! Microsoft Graph, on loopback.
 //!
 //! ```ignore
 //! let emulator = Emulator::start(Options { tenants: vec![export], ..Options::default() })?;
@@ -16,6 +17,7 @@ mod ambient;
 mod answer;
 mod arguments;
 mod assertion;
+mod audit;
 mod chance;
 mod channel;
 mod clock;
@@ -24,14 +26,24 @@ mod connectors;
 mod delivery;
 mod der;
 mod device;
+mod envelope;
 mod fault;
+mod filter;
+mod graph;
+#[cfg(test)]
+mod graph_tests;
+mod hunting;
 pub mod identities;
 mod journal;
 mod jwt;
+mod listing;
 mod lists;
 mod login;
 mod others;
 mod page;
+mod problem;
+mod queries;
+mod rate;
 mod record;
 mod refusal;
 mod server;
@@ -40,7 +52,9 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trace;
 mod validate;
+mod vocabulary;
 mod waiting;
 mod wire;
 
@@ -49,6 +63,8 @@ pub use self::{
     device::DeviceEnd,
     fault::{At, Fault, Kind, Listener},
     journal::Seen,
+    queries::QueryEnd,
+    rate::Rate,
 };
 use self::{server::Server, shared::Shared};
 use serde_json::Value;
@@ -72,7 +88,9 @@ pub struct Options {
     pub login_port: u16,
     /// The port for the admin API; 0 for any.
     pub exchange_port: u16,
-    /// Whether both speak https, with a certificate that nobody should trust.
+    /// The port for Graph; 0 for any.
+    pub graph_port: u16,
+    /// Whether all speak https, with a certificate that nobody should trust.
     pub tls: bool,
     /// How long every request waits before it is looked at.
     pub latency: Duration,
@@ -106,6 +124,24 @@ pub struct Options {
     pub front_door: Option<String>,
     /// How many seconds the clock is ahead.
     pub clock_offset: i64,
+    /// How long a write stays out of the audit log.
+    pub audit_delay: Duration,
+    /// How often an audit query has not ended when it is asked about.
+    pub audit_polls: u32,
+    /// How an audit query ends.
+    pub audit_end: QueryEnd,
+    /// Audit records in a page at most.
+    pub audit_page_size: usize,
+    /// How many audit queries a tenant may begin in which time.
+    pub audit_job_rate: Option<Rate>,
+    /// Whether v1.0 has no audit queries, and only beta has.
+    pub audit_v1_missing: bool,
+    /// How many message traces a tenant may run in which time.
+    pub trace_rate: Option<Rate>,
+    /// Whether the tenant may not use advanced hunting.
+    pub no_hunting: bool,
+    /// Rows that advanced hunting gives at most.
+    pub hunting_rows: usize,
     /// Faults from the start.
     pub faults: Vec<Fault>,
     /// Is told of every request when it is known what becomes of it.
@@ -119,6 +155,7 @@ impl Default for Options {
             tenants: Vec::new(),
             login_port: 0,
             exchange_port: 0,
+            graph_port: 0,
             tls: false,
             latency: Duration::ZERO,
             replication_delay: Duration::ZERO,
@@ -136,6 +173,15 @@ impl Default for Options {
             device_end: DeviceEnd::Token,
             front_door: None,
             clock_offset: 0,
+            audit_delay: Duration::ZERO,
+            audit_polls: 1,
+            audit_end: QueryEnd::Succeeded,
+            audit_page_size: 150,
+            audit_job_rate: None,
+            audit_v1_missing: false,
+            trace_rate: None,
+            no_hunting: false,
+            hunting_rows: 100_000,
             faults: Vec::new(),
             log: None,
         }
@@ -154,18 +200,23 @@ impl Emulator {
         let tls = options.tls.then(tls::config).transpose()?;
         let listen = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let (login, exchange) = (listen(options.login_port)?, listen(options.exchange_port)?);
+        let graph = listen(options.graph_port)?;
         let scheme = if options.tls { "https" } else { "http" };
         let base = |socket: &TcpListener| -> io::Result<_> {
             Ok(format!("{scheme}://{}", socket.local_addr()?))
         };
-        let (login_base, exchange_base) = (base(&login)?, base(&exchange)?);
-        let shared = Arc::new(Shared::new(options, login_base, exchange_base)?);
+        let bases = (base(&login)?, base(&exchange)?, base(&graph)?);
+        let shared = Arc::new(Shared::new(options, bases.0, bases.1, bases.2)?);
         let mut emulator = Self {
             shared: Arc::clone(&shared),
             threads: Vec::new(),
         };
         let connections = Arc::new(AtomicU64::new(0));
-        for (listener, socket) in [(Listener::Login, login), (Listener::Exchange, exchange)] {
+        for (listener, socket) in [
+            (Listener::Login, login),
+            (Listener::Exchange, exchange),
+            (Listener::Graph, graph),
+        ] {
             let address = socket.local_addr()?;
             let (shared, connections) = (Arc::clone(&shared), Arc::clone(&connections));
             let server = Arc::new(Server::new(listener, shared, tls.clone(), connections));
@@ -183,6 +234,11 @@ impl Emulator {
     /// The base URL of the admin API.
     pub fn exchange(&self) -> String {
         self.shared.exchange.clone()
+    }
+
+    /// The base URL of Microsoft Graph.
+    pub fn graph(&self) -> String {
+        self.shared.graph.clone()
     }
 
     /// How many tenants there are.
@@ -216,6 +272,21 @@ impl Emulator {
     pub fn writes(&self, tenant_id: &str) -> Vec<(String, Value)> {
         let tenant = self.shared.tenant(tenant_id);
         tenant.map(|tenant| tenant.writes()).unwrap_or_default()
+    }
+
+    /// A tenant's audit log, each record an AuditData, whatever a search finds of it by now.
+    pub fn audit(&self, tenant_id: &str) -> Vec<Value> {
+        let tenant = self.shared.tenant(tenant_id);
+        let records = tenant.map(|tenant| tenant.audit_log.visible(Duration::ZERO));
+        records.unwrap_or_default()
+    }
+
+    /// Adds a record to a tenant's audit log, found at once; false if there is no such tenant.
+    pub fn add_audit(&self, tenant_id: &str, record: Value) -> bool {
+        let tenant = self.shared.tenant(tenant_id);
+        tenant
+            .map(|tenant| tenant.audit_log.bring(record))
+            .is_some()
     }
 
     /// Adds a fault, which counts requests from now on.

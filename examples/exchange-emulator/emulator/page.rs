@@ -6,6 +6,7 @@ use super::{
     fault::Kind,
     record::{ORDER, Record},
     tenant::{Records, time},
+    trace::COLUMNS,
 };
 use serde_json::Value;
 use std::fmt::Write;
@@ -99,6 +100,12 @@ pub fn rows(records: &Records, dice: &mut Dice, range: std::ops::Range<usize>) -
         .collect()
 }
 
+/// The rows of a read that has an order, at most so many.
+pub fn ordered(records: &Records, size: usize) -> Vec<Record> {
+    let records = records.iter().take(size);
+    records.map(|record| record.as_ref().clone()).collect()
+}
+
 /// A record as one domain controller tells it at one time.
 fn seen(record: &Record, server: usize, dice: &mut Dice) -> Record {
     let mut row = record.clone();
@@ -137,14 +144,17 @@ fn seen(record: &Record, server: usize, dice: &mut Dice) -> Record {
 }
 
 fn is_date(key: &str) -> bool {
-    key.starts_with("When") || key.ends_with("Time")
+    key.starts_with("When") || key.ends_with("Time") || key == "Received"
 }
 
 /// Writes a row: known keys in the service's order, each after its side keys, then the others.
 fn write_row(json: &mut String, row: &Record) {
     json.push('{');
-    let known = ORDER.iter().filter_map(|key| row.get_key_value(*key));
-    let others = row.iter().filter(|(key, _)| !ORDER.contains(&key.as_str()));
+    let known = || ORDER.iter().chain(COLUMNS);
+    let others = row
+        .iter()
+        .filter(|(key, _)| !known().any(|known| known == key));
+    let known = known().filter_map(|key| row.get_key_value(*key));
     for (number, (key, value)) in known.chain(others).enumerate() {
         json.push_str(if number == 0 { "" } else { "," });
         for (side, kind) in side_keys(key, value) {

@@ -8,6 +8,7 @@ use super::{
     delivery::{self, After},
     device,
     fault::{Kind, Listener},
+    graph,
     journal::Seen,
     login::{self, Form},
     shared::Shared,
@@ -30,13 +31,13 @@ use std::{
 
 /// A listener and its connections.
 pub struct Server {
-    /// Which of the two it is.
+    /// Which of the three it is.
     pub listener: Listener,
-    /// What it shares with the other.
+    /// What it shares with the others.
     pub shared: Arc<Shared>,
     /// How TLS is done, if it is.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Numbers connections over both listeners.
+    /// Numbers connections over all listeners.
     pub connections: Arc<AtomicU64>,
     open: Mutex<Vec<(Weak<TcpStream>, JoinHandle<()>)>>,
 }
@@ -83,13 +84,14 @@ impl Server {
 
     fn open(self: &Arc<Self>, socket: TcpStream) {
         let _ = socket.set_nodelay(true);
+        let peer = socket.peer_addr().ok();
         let socket = Arc::new(socket);
         let weak = Arc::downgrade(&socket);
         let server = Arc::clone(self);
         let thread = thread::Builder::new().spawn(move || {
             let number = server.connections.fetch_add(1, Ordering::Relaxed) + 1;
             if let Ok(channel) = Channel::new(socket, server.tls.as_ref()) {
-                server.serve(channel, number);
+                server.serve(channel, number, peer);
             }
         });
         let mut open = lock(&self.open);
@@ -99,10 +101,10 @@ impl Server {
         }
     }
 
-    fn serve(&self, mut channel: Channel, connection: u64) {
+    fn serve(&self, mut channel: Channel, connection: u64, peer: Option<SocketAddr>) {
         let mut buffer = Vec::new();
         loop {
-            let request = match wire::read(&mut channel, &mut buffer) {
+            let mut request = match wire::read(&mut channel, &mut buffer) {
                 Ok(Some(request)) => request,
                 Ok(None) => return channel.close(),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -112,6 +114,7 @@ impl Server {
                 }
                 Err(_) => return,
             };
+            request.peer = peer;
             match self.exchange(&mut channel, &request, connection) {
                 Some(After::Keep) if !self.shared.stop.is_stopped() => {}
                 Some(_) => return channel.close(),
@@ -124,7 +127,9 @@ impl Server {
     fn exchange(&self, channel: &mut Channel, request: &Request, connection: u64) -> Option<After> {
         let shared = &*self.shared;
         let body = match self.listener {
-            Listener::Exchange => serde_json::from_slice(&request.body).unwrap_or_default(),
+            Listener::Exchange | Listener::Graph => {
+                serde_json::from_slice(&request.body).unwrap_or_default()
+            }
             Listener::Login => Value::Null,
         };
         let mut seen = self.arrived(request, &body, connection);
@@ -144,8 +149,8 @@ impl Server {
         }
         let spoiled = seen
             .fault
-            .and_then(|kind| delivery::instead(shared, kind, self.listener));
-        let answer = spoiled.unwrap_or_else(|| self.answer(request, &body, seen.fault));
+            .and_then(|kind| delivery::instead(shared, kind, &seen));
+        let answer = spoiled.unwrap_or_else(|| self.answer(request, &body, &seen));
         seen.carried_out = answer.carried_out;
         if seen.fault == Some(Kind::HoldAfter) {
             shared.gate.hold(&shared.stop);
@@ -160,10 +165,13 @@ impl Server {
     }
 
     fn arrived(&self, request: &Request, body: &Value, connection: u64) -> Seen {
-        let call = admin::envelope(body);
+        let call = match self.listener {
+            Listener::Graph => graph::operation(request).map(|name| (name, body)),
+            _ => admin::envelope(body),
+        };
         let cmdlet = call.map(|(name, _)| name.to_owned());
         let parameters = match self.listener {
-            Listener::Exchange => call.map(|(_, parameters)| parameters.clone()),
+            Listener::Exchange | Listener::Graph => call.map(|(_, parameters)| parameters.clone()),
             Listener::Login => Some(Form::of(request).public()),
         };
         let header = |name| request.header(name).map(str::to_owned);
@@ -193,10 +201,16 @@ impl Server {
         }
     }
 
-    fn answer(&self, request: &Request, body: &Value, fault: Option<Kind>) -> Answer {
-        let shared = &*self.shared;
-        if self.listener == Listener::Exchange {
-            return admin::answer(shared, request, body, fault);
+    fn answer(&self, request: &Request, body: &Value, seen: &Seen) -> Answer {
+        let (shared, fault) = (&*self.shared, seen.fault);
+        match self.listener {
+            Listener::Exchange => return admin::answer(shared, request, body, fault),
+            Listener::Graph => {
+                let client = seen.client_request_id.as_deref();
+                return graph::answer(shared, request, body, fault)
+                    .unwrap_or_else(|problem| problem.answer(shared, &seen.request_id, client));
+            }
+            Listener::Login => {}
         }
         if fault == Some(Kind::ExpireToken) {
             shared.expire_tokens();

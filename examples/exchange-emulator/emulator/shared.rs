@@ -8,6 +8,7 @@ use super::{
     identities::Identity,
     journal::Journal,
     jwt,
+    queries::Jobs,
     tenant::Tenant,
     waiting::{Gate, Stop},
 };
@@ -17,6 +18,18 @@ use std::{
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
 };
+
+/// Audiences of tokens for Graph: its address in each cloud, and its application's id.
+const GRAPH: &[&str] = &[
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+    "00000003-0000-0000-c000-000000000000",
+];
+/// What a person may do by way of the Exchange Online module.
+const SCOPES: &str =
+    "AdminApi.AccessAsUser.All FfoPowerShell.AccessAsUser.All RemotePowerShell.AccessAsUser.All";
 
 /// The state of an emulator.
 pub struct Shared {
@@ -28,6 +41,8 @@ pub struct Shared {
     pub login: String,
     /// The base of the exchange listener.
     pub exchange: String,
+    /// The base of the graph listener.
+    pub graph: String,
     /// Its clock.
     pub clock: Clock,
     /// What signs its tokens.
@@ -36,6 +51,8 @@ pub struct Shared {
     pub used: assertion::Used,
     /// Device codes given out.
     pub devices: Devices,
+    /// Audit queries.
+    pub jobs: Jobs,
     /// Faults to come.
     pub faults: Faults,
     /// Requests so far.
@@ -50,7 +67,12 @@ pub struct Shared {
 
 impl Shared {
     /// The state of an emulator that is about to listen at these bases.
-    pub fn new(mut options: Options, login: String, exchange: String) -> io::Result<Self> {
+    pub fn new(
+        mut options: Options,
+        login: String,
+        exchange: String,
+        graph: String,
+    ) -> io::Result<Self> {
         let tenants = tenants(&options)?;
         let faults = Faults::default();
         options.faults.drain(..).for_each(|fault| faults.add(fault));
@@ -60,9 +82,11 @@ impl Shared {
             tenants,
             login,
             exchange,
+            graph,
             key: jwt::Key::new(&chance::bytes::<32>()),
             used: assertion::Used::default(),
             devices: Devices::default(),
+            jobs: Jobs::default(),
             faults,
             journal: Journal::default(),
             gate: Gate::default(),
@@ -90,11 +114,18 @@ impl Shared {
         i64::try_from(self.options.token_lifetime.as_secs()).unwrap_or(i64::MAX / 2)
     }
 
+    /// Whether a token for this audience is for Graph. What is for the emulator itself may name it.
+    pub fn is_graph(&self, audience: &str) -> bool {
+        let audience = audience.trim_end_matches('/');
+        GRAPH.contains(&audience) || audience == self.graph
+    }
+
     /// An access token of an application, or of a user by way of a public client.
     pub fn token(&self, tenant: &Tenant, who: &Identity, audience: &str, user: bool) -> String {
         let now = self.clock.now().as_second();
         let id = &tenant.id;
         let object = chance::guid_of(&format!("{id}/{}", who.id));
+        let graph = self.is_graph(audience);
         let mut claims = json!({
             "aud": audience, "iss": format!("https://sts.windows.net/{id}/"), "iat": now, "nbf": now,
             "exp": now.saturating_add(self.lifetime()), "appid": who.id, "oid": object, "sub": object,
@@ -112,11 +143,16 @@ impl Shared {
                 "upn",
                 format!("{}@{}", who.name, tenant.place.domain).into(),
             );
-            set("scp", "AdminApi.AccessAsUser.All FfoPowerShell.AccessAsUser.All RemotePowerShell.AccessAsUser.All".into());
+            let scopes = match graph {
+                true => who.graph.join(" "),
+                false => SCOPES.to_owned(),
+            };
+            set("scp", scopes.into());
         } else {
             set("idtyp", "app".into());
-            if !who.roles.is_empty() {
-                set("roles", who.roles.into());
+            let roles = if graph { who.graph } else { who.roles };
+            if !roles.is_empty() {
+                set("roles", roles.into());
             }
         }
         self.key.issue(&claims)
@@ -155,9 +191,10 @@ fn tenants(options: &Options) -> io::Result<Vec<Tenant>> {
     }
     let given = options.tenants.iter().cloned();
     exports.extend(given.map(|export| ("a tenant in memory".to_owned(), export)));
+    let now = Clock(options.clock_offset).now();
     let mut tenants: Vec<Tenant> = Vec::new();
     for (source, export) in exports {
-        let tenant = Tenant::read(&export).map_err(|why| refuse(&source, &why))?;
+        let tenant = Tenant::read(&export, now).map_err(|why| refuse(&source, &why))?;
         if tenants.iter().any(|other| other.id == tenant.id) {
             return Err(refuse(&source, "this tenant is there twice"));
         }

@@ -1,9 +1,12 @@
 //! Tenants: what they hold now, and what a read sees of it.
 
 use super::{
-    chance, clock,
+    audit::AuditLog,
+    chance, clock, hunting,
+    rate::{Rate, Window},
     record::{self, Place, Record},
     refusal::Refusal,
+    trace,
     waiting::lock,
 };
 use serde_json::{Value, json};
@@ -41,14 +44,24 @@ pub struct Tenant {
     pub id: String,
     /// Where its objects live.
     pub place: Place,
+    /// What was done in it.
+    pub audit_log: AuditLog,
+    /// Its mail, the newest first.
+    pub trace: Vec<trace::Row>,
+    /// What advanced hunting finds.
+    pub hunting: Vec<hunting::Known>,
+    /// Message traces of late.
+    pub traces: Window,
+    /// Audit queries begun of late.
+    pub jobs: Window,
     versions: Mutex<VecDeque<(Instant, Arc<Data>)>>,
     writes: Mutex<Vec<(String, Value)>>,
-    recent: Mutex<VecDeque<Instant>>,
+    recent: Window,
 }
 
 impl Tenant {
-    /// Reads a tenant from an export.
-    pub fn read(export: &Value) -> Result<Self, String> {
+    /// Reads a tenant from an export, of which times like `-90m` are before now.
+    pub fn read(export: &Value, now: jiff::Timestamp) -> Result<Self, String> {
         let organization = |key: &str| {
             let value = export.get("organization").and_then(|it| it.get(key));
             let text = value.and_then(Value::as_str);
@@ -63,9 +76,14 @@ impl Tenant {
         Ok(Self {
             id,
             place,
+            audit_log: AuditLog::read(export.get("audit_records"), now),
+            trace: trace::read(export.get("message_trace"), now)?,
+            hunting: hunting::read(export.get("hunting_answers"), now)?,
+            traces: Window::default(),
+            jobs: Window::default(),
             versions: Mutex::new(VecDeque::from([(Instant::now(), first)])),
             writes: Mutex::default(),
-            recent: Mutex::default(),
+            recent: Window::default(),
         })
     }
 
@@ -134,18 +152,11 @@ impl Tenant {
 
     /// Whether one more request is too many, at so many a second.
     pub fn is_throttled(&self, limit: usize) -> bool {
-        let mut recent = lock(&self.recent);
-        while recent
-            .front()
-            .is_some_and(|time| time.elapsed() >= Duration::from_secs(1))
-        {
-            recent.pop_front();
-        }
-        let throttled = recent.len() >= limit;
-        if !throttled {
-            recent.push_back(Instant::now());
-        }
-        throttled
+        let rate = Rate {
+            count: limit,
+            time: Duration::from_secs(1),
+        };
+        self.recent.pass(rate).is_err()
     }
 }
 
@@ -267,7 +278,7 @@ mod tests {
     fn a_write_is_seen_by_reads_only_after_the_delay() {
         let export =
             json!({"organization": {"tenant_id": "T", "domain": "contoso.onmicrosoft.com"}});
-        let tenant = Tenant::read(&export).unwrap();
+        let tenant = Tenant::read(&export, jiff::Timestamp::now()).unwrap();
         let add = |data: &mut Data| {
             data.connectors.push(Arc::default());
             Ok(())

@@ -8,11 +8,11 @@ use std::{
     time::Instant,
 };
 
-const TENANT: &str = "00000000-0000-4000-8000-000000000001";
-const READER: &str = "11111111-1111-4111-8111-111111111111";
-const OPERATOR: &str = "22222222-2222-4222-8222-222222222222";
+pub const TENANT: &str = "00000000-0000-4000-8000-000000000001";
+pub const READER: &str = "11111111-1111-4111-8111-111111111111";
+pub const OPERATOR: &str = "22222222-2222-4222-8222-222222222222";
 
-fn export(connectors: usize) -> Value {
+pub fn export(connectors: usize) -> Value {
     let connectors: Vec<_> = (0..connectors)
         .map(|number| {
             json!({"Name": format!("Relay {number}"), "ConnectorType": "OnPremises",
@@ -31,10 +31,10 @@ fn start(options: Options) -> Emulator {
 }
 
 /// A connection that is kept.
-struct Client(BufReader<TcpStream>);
+pub struct Client(BufReader<TcpStream>);
 
 impl Client {
-    fn new(base: &str) -> Self {
+    pub fn new(base: &str) -> Self {
         let socket = TcpStream::connect(base.trim_start_matches("http://")).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(10)))
@@ -42,7 +42,7 @@ impl Client {
         Self(BufReader::new(socket))
     }
 
-    fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) {
+    pub fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) {
         let text = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             body.len()
@@ -50,7 +50,7 @@ impl Client {
         self.0.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
-    fn receive(&mut self) -> io::Result<(u16, String, Vec<u8>)> {
+    pub fn receive(&mut self) -> io::Result<(u16, String, Vec<u8>)> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if self.0.read_line(&mut head)? == 0 {
@@ -65,7 +65,12 @@ impl Client {
         Ok((head.split(' ').nth(1).unwrap().parse().unwrap(), head, body))
     }
 
-    fn call(&mut self, token: &str, cmdlet: &str, parameters: &Value) -> io::Result<(u16, Value)> {
+    pub fn call(
+        &mut self,
+        token: &str,
+        cmdlet: &str,
+        parameters: &Value,
+    ) -> io::Result<(u16, Value)> {
         let path = format!("/adminapi/beta/{TENANT}/InvokeCommand");
         self.call_at(&path, token, cmdlet, parameters)
     }
@@ -85,9 +90,13 @@ impl Client {
     }
 }
 
-fn token(emulator: &Emulator, client: &str) -> String {
+pub fn token(emulator: &Emulator, client: &str) -> String {
+    token_for(emulator, client, "outlook.office365.com")
+}
+
+pub fn token_for(emulator: &Emulator, client: &str, host: &str) -> String {
     let form = format!(
-        "grant_type=client_credentials&client_id={client}&client_secret=rehearsal-secret&scope=https%3A%2F%2Foutlook.office365.com%2F.default"
+        "grant_type=client_credentials&client_id={client}&client_secret=rehearsal-secret&scope=https%3A%2F%2F{host}%2F.default"
     );
     let path = format!("/{TENANT}/oauth2/v2.0/token");
     let mut login = Client::new(&emulator.login());
@@ -104,7 +113,7 @@ fn session(options: Options, client: &str) -> (Emulator, Client, String) {
     (emulator, client, token)
 }
 
-fn fault(text: &str) -> Options {
+pub fn fault(text: &str) -> Options {
     let faults = vec![text.parse().unwrap()];
     Options {
         faults,
@@ -112,7 +121,7 @@ fn fault(text: &str) -> Options {
     }
 }
 
-fn kind_of(body: &Value) -> &str {
+pub fn kind_of(body: &Value) -> &str {
     let message = body["error"]["details"][0]["message"].as_str().unwrap();
     message
         .split('|')

@@ -1,6 +1,9 @@
 //! Requests as they arrive: HTTP/1.1 by hand, so that it is known exactly what was read when.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    net::SocketAddr,
+};
 
 /// The most bytes that the head of a request may have.
 const HEAD: usize = 64 << 10;
@@ -18,6 +21,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, its framing taken off.
     pub body: Vec<u8>,
+    /// Where it comes from, if that is known.
+    pub peer: Option<SocketAddr>,
 }
 
 impl Request {
@@ -57,6 +62,12 @@ impl Request {
     /// The fields of a body that is a form.
     pub fn form(&self) -> Vec<(String, String)> {
         pairs(&String::from_utf8_lossy(&self.body))
+    }
+
+    /// The token that it presents.
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
     /// Whether the sender wants the connection closed.
@@ -225,6 +236,7 @@ fn head(buffer: &[u8]) -> io::Result<Option<(Request, usize)>> {
             .map(|header| (header.name.to_owned(), text(header.value)))
             .collect(),
         body: Vec::new(),
+        peer: None,
     };
     Ok(Some((request, length)))
 }
