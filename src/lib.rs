@@ -57,6 +57,8 @@ pub mod verdict;
 
 pub mod history;
 
+pub mod investigation;
+
 pub mod report;
 pub mod schema;
 

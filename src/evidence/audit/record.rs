@@ -115,6 +115,21 @@ impl AuditRecord {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Whether it made something new.
+    pub fn is_new(&self) -> bool {
+        self.is_verb("new")
+    }
+
+    /// Whether it took something away.
+    pub fn is_remove(&self) -> bool {
+        self.is_verb("remove")
+    }
+
+    fn is_verb(&self, verb: &str) -> bool {
+        let own = self.operation.split('-').next().unwrap_or_default();
+        own.eq_ignore_ascii_case(verb)
+    }
+
     /// Whether the service itself did it, and nobody in the organization.
     pub fn is_service(&self) -> bool {
         let named = self.user.to_ascii_uppercase();

@@ -1,0 +1,83 @@
+//! How a share of mail is judged: the same for every sign that is one.
+
+use super::measure::Share;
+use super::{Case, Sign, Strength};
+use crate::evidence::traffic::{Cell, Hour, Traffic};
+use crate::investigation::threshold::Threshold;
+use std::collections::BTreeMap;
+
+/// A share may differ by so many standard deviations of chance.
+const CHANCE: f64 = 6.0;
+
+/// What is asked of mail.
+pub(super) struct Asked {
+    pub indicator: &'static str,
+    /// So many mails too many.
+    pub mails: Threshold,
+    /// And at least this share.
+    pub share: Threshold,
+    /// What the part is, in words.
+    pub what: &'static str,
+    /// Whether it says something about mail of the organization only.
+    pub on_premises_only: bool,
+    /// Why a trace cannot answer.
+    pub missing: fn(&Traffic) -> Option<&'static str>,
+    pub measure: fn(&BTreeMap<Hour, Cell>) -> Option<Share>,
+}
+
+pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
+    if asked.on_premises_only && !case.is_on_premises() {
+        return Sign::not_applicable(
+            asked.indicator,
+            "mail through a Partner connector is the partner's, not the organization's",
+        );
+    }
+    let mail = match case.mail() {
+        Ok(mail) => mail,
+        Err(why) => return Sign::not_evaluated(asked.indicator, why),
+    };
+    if let Some(why) = (asked.missing)(mail.traffic) {
+        return Sign::not_evaluated(asked.indicator, why);
+    }
+    let limits = [asked.mails, asked.share];
+    let Some(share) = (asked.measure)(mail.hours) else {
+        return Sign::new(asked.indicator, Strength::Quiet, format!("there was no such mail{}", mail.aside()))
+            .limits(case.thresholds, &limits);
+    };
+    let [mails, least_share] = limits.map(|limit| case.thresholds.get(limit));
+    let unusual = share.excess >= mails
+        && share.part >= least_share * share.whole
+        && share.deviations >= CHANCE;
+    let (part, whole) = share.overall;
+    // What has been so all the time may have been wrong all the time.
+    let always = part >= mails && part >= least_share * whole;
+    let strength = match (unusual, always) {
+        (true, _) => Strength::Strong,
+        (false, true) => Strength::Weak,
+        (false, false) => Strength::Quiet,
+    };
+    let percent = |part: f64, whole: f64| if whole > 0.0 { 100.0 * part / whole } else { 0.0 };
+    let message = match strength {
+        Strength::Strong => format!(
+            "{:.0} of {:.0} within 24 hours ({:.1} %) are {}, where {:.1} % is usual",
+            share.part, share.whole, percent(share.part, share.whole), asked.what, 100.0 * share.usual
+        ),
+        Strength::Weak => format!(
+            "{part:.0} of {whole:.0} ({:.1} %) are {}, all through the trace",
+            percent(part, whole), asked.what
+        ),
+        _ => format!("{part:.0} of {whole:.0} ({:.1} %) are {}", percent(part, whole), asked.what),
+    };
+    let measured = (share.excess / mails).min(share.part / (least_share * share.whole).max(1.0));
+    Sign::new(asked.indicator, strength, format!("{message}{}", mail.aside()))
+        .scored(measured.max(0.0), 1.0)
+        .number("in the worst 24 hours", share.part)
+        .number("of", share.whole)
+        .number("usual share", share.usual)
+        .number("too many", share.excess.max(0.0))
+        .number("standard deviations of chance", share.deviations.max(0.0))
+        .number("in all", part)
+        .number("of all", whole)
+        .limits(case.thresholds, &limits)
+        .at(if strength == Strength::Strong { share.window.0..=share.window.1 } else { 1..=0 })
+}

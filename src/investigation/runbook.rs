@@ -1,0 +1,401 @@
+//! Microsoft's four steps for a compromised connector, as a list that can be ticked off: what was found, what to do,
+//! with which command, and what must be true before.
+//!
+//! Source: *Respond to a compromised connector* (Microsoft Defender for Office 365; reference section 5).
+
+use super::actor::Triage;
+use super::verdict::CaseVerdict;
+use super::{Judged, Known, Question};
+use crate::powershell::literal;
+use serde::Serialize;
+
+/// The four steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Runbook {
+    /// In their order.
+    pub steps: Vec<Step>,
+}
+
+/// A step of the runbook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Step {
+    /// What the runbook calls it.
+    pub title: &'static str,
+    /// What must be true before it is begun.
+    pub before: Vec<String>,
+    /// What there is to do.
+    pub items: Vec<Item>,
+}
+
+/// Something to do or to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Item {
+    /// Its name in the case, by which it is ticked off.
+    pub id: String,
+    /// What it is.
+    pub title: String,
+    /// What was found about it.
+    pub found: String,
+    /// How much it matters here.
+    pub state: ItemState,
+    /// The commands, each ready to be reviewed and run.
+    pub commands: Vec<Command>,
+}
+
+/// How far an item is, by the evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemState {
+    /// It has to be done.
+    ToDo,
+    /// The evidence answers it.
+    Answered,
+    /// Evidence is missing.
+    Unknown,
+    /// There is nothing to do.
+    NothingToDo,
+}
+
+impl ItemState {
+    /// The words in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ToDo => "to do",
+            Self::Answered => "answered",
+            Self::Unknown => "unknown",
+            Self::NothingToDo => "nothing to do",
+        }
+    }
+}
+
+/// A command, and what runs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Command {
+    /// `connguard`, `PowerShell` or `Graph`.
+    pub tool: &'static str,
+    /// The line, or lines.
+    pub line: String,
+    /// What it does.
+    pub does: String,
+}
+
+fn powershell(line: impl Into<String>, does: &str) -> Command {
+    Command { tool: "PowerShell", line: line.into(), does: does.to_owned() }
+}
+
+fn connguard(line: impl Into<String>, does: &str) -> Command {
+    Command { tool: "connguard", line: line.into(), does: does.to_owned() }
+}
+
+fn graph(line: impl Into<String>, does: &str) -> Command {
+    Command { tool: "Graph", line: line.into(), does: does.to_owned() }
+}
+
+/// The runbook of an investigation.
+pub(super) fn runbook(
+    question: &Question<'_>,
+    connectors: &[Judged],
+    actors: &[Triage],
+    known: &Known<'_>,
+) -> Runbook {
+    let bad: Vec<&Judged> = connectors
+        .iter()
+        .filter(|own| own.verdict >= CaseVerdict::Suspicious)
+        .collect();
+    let making = Making { question, connectors, bad, actors, known };
+    Runbook {
+        steps: vec![making.find(), making.revert(), making.unblock(), making.account()],
+    }
+}
+
+struct Making<'m> {
+    question: &'m Question<'m>,
+    connectors: &'m [Judged],
+    bad: Vec<&'m Judged>,
+    actors: &'m [Triage],
+    known: &'m Known<'m>,
+}
+
+impl Making<'_> {
+    fn tenant(&self) -> &str {
+        self.question.tenant
+    }
+
+    fn window(&self) -> (String, String) {
+        let changes = self.question.attribution.changes.iter().map(|change| change.at);
+        let first = changes.min().unwrap_or(self.question.now);
+        let day = jiff::SignedDuration::from_hours(24);
+        (
+            (first - day).strftime("%Y-%m-%d").to_string(),
+            (self.question.now + day).strftime("%Y-%m-%d").to_string(),
+        )
+    }
+
+    /// Step 1: find the suspicious connector.
+    fn find(&self) -> Step {
+        let (from, to) = self.window();
+        let mut items: Vec<Item> = super::indicator::ALL
+            .iter()
+            .filter(|own| !matches!(own.id, "actor" | "unapproved-change"))
+            .map(|own| self.sign(own))
+            .collect();
+        items.push(Item {
+            id: "who-changed-it".to_owned(),
+            title: "Search the audit log for New-, Set- and Remove-InboundConnector".to_owned(),
+            found: self.who(),
+            state: match (self.known.log, self.question.attribution.changes.is_empty()) {
+                (None, _) => ItemState::Unknown,
+                (Some(_), true) => ItemState::NothingToDo,
+                (Some(_), false) => ItemState::Answered,
+            },
+            commands: vec![
+                powershell(
+                    format!("Search-UnifiedAuditLog -StartDate {from} -EndDate {to} -RecordType ExchangeAdmin -Operations New-InboundConnector,Set-InboundConnector,Remove-InboundConnector -SessionCommand ReturnLargeSet -SessionId connguard -ResultSize 5000 | Export-Csv audit.csv"),
+                    "exports the records; repeat with the same session until nothing comes",
+                ),
+                connguard(format!("connguard investigate --tenant {} --from live", self.tenant()), "asks Microsoft Graph for them"),
+            ],
+        });
+        Step {
+            title: "1. Find the suspicious connector",
+            before: Vec::new(),
+            items,
+        }
+    }
+
+    fn sign(&self, own: &super::indicator::Indicator) -> Item {
+        use super::indicator::Strength;
+        let all: Vec<(&Judged, &super::indicator::Sign)> = self
+            .connectors
+            .iter()
+            .filter_map(|judged| {
+                let sign = judged.signs.iter().find(|sign| sign.indicator == own.id)?;
+                Some((judged, sign))
+            })
+            .collect();
+        let worst = all.iter().map(|(_, sign)| sign.strength).max().unwrap_or(Strength::NotEvaluated);
+        let (found, state) = match worst {
+            Strength::Strong | Strength::Weak => {
+                let said: Vec<String> = all
+                    .iter()
+                    .filter(|(_, sign)| sign.strength == worst)
+                    .map(|(judged, sign)| format!("{:?}: {}", crate::finding::excerpt(&judged.subject.name), sign.message))
+                    .collect();
+                (crate::finding::shorten(&said), ItemState::Answered)
+            }
+            Strength::Quiet => ("nothing unusual".to_owned(), ItemState::Answered),
+            Strength::NotApplicable => ("no connector of such a kind".to_owned(), ItemState::NothingToDo),
+            Strength::NotEvaluated => {
+                let why = all.first().map(|(_, sign)| sign.message.clone());
+                (why.unwrap_or_else(|| "there is no connector to look at".to_owned()), ItemState::Unknown)
+            }
+        };
+        let (from, to) = self.window();
+        let commands = match own.id {
+            "connector-blocked" => vec![powershell("Get-BlockedConnector | ConvertTo-Json | Out-File blocked.json", "lists blocked connectors")],
+            _ if own.of_mail && state == ItemState::Unknown => vec![
+                powershell(format!("Get-MessageTraceV2 -StartDate {from} -EndDate {to} -ResultSize 5000 | Export-Csv trace.csv"), "exports mail, ten days at most at a time; follow its warning for more"),
+                connguard(format!("connguard investigate --tenant {} --hunt", self.tenant()), "counts mail where it is, in Defender"),
+            ],
+            _ => Vec::new(),
+        };
+        Item { id: own.id.to_owned(), title: own.title.to_owned(), found, state, commands }
+    }
+
+    fn who(&self) -> String {
+        if self.known.log.is_none() {
+            return "there is no audit log".to_owned();
+        }
+        let mut all: Vec<String> = self.actors.iter().map(|own| own.actor.words()).collect();
+        all.dedup();
+        if all.is_empty() {
+            "no record about connectors in the time that the log covers".to_owned()
+        } else {
+            format!("changed by {}", all.join(", "))
+        }
+    }
+
+    /// Step 2: review, and revert what nobody approved.
+    fn revert(&self) -> Step {
+        let tenant = self.tenant();
+        let mut items: Vec<Item> = self.bad.iter().map(|own| self.contain(own)).collect();
+        if items.is_empty() {
+            items.push(Item {
+                id: "review".to_owned(),
+                title: "Review every connector".to_owned(),
+                found: format!("{} were looked at, and none is suspicious", self.connectors.len()),
+                state: ItemState::NothingToDo,
+                commands: vec![connguard(format!("connguard check --tenant {tenant}"), "holds every connector against the signed baseline")],
+            });
+        } else {
+            items.push(Item {
+                id: "revert".to_owned(),
+                title: "Put every connector back as approved".to_owned(),
+                found: match self.question.baseline {
+                    Some(baseline) => format!("version {} of the baseline is what was approved", baseline.approved.header.version),
+                    None => "there is no verified baseline: what was there first is the only guide, and a person has to decide".to_owned(),
+                },
+                state: ItemState::ToDo,
+                commands: vec![
+                    connguard(format!("connguard plan --tenant {tenant} --contain --report json=contain.json --report powershell=contain.ps1"), "switches off what nobody approved, and nothing else"),
+                    connguard(format!("connguard plan --tenant {tenant} --report json=revert.json --report powershell=revert.ps1"), "leads back to the baseline; look at it before it is carried out"),
+                    connguard("connguard apply revert.json", "carries it out and proves that it converged"),
+                ],
+            });
+        }
+        Step {
+            title: "2. Review and revert unauthorised changes",
+            before: vec!["Step 4 at the same time: an attacker who still holds the account undoes a revert within minutes.".to_owned()],
+            items,
+        }
+    }
+
+    fn contain(&self, own: &Judged) -> Item {
+        let name = crate::finding::excerpt(&own.subject.name);
+        let id = own.subject.id.clone();
+        let gone = own.is_there == Some(false);
+        let mut commands = Vec::new();
+        if !gone && let Some(id) = &id {
+            let id = literal::text(id);
+            if own.on_premises {
+                commands.push(powershell(format!("Set-InboundConnector -Identity {id} -Enabled $false"), "switches it off; it stays as evidence"));
+            }
+            commands.push(powershell(format!("Get-InboundConnector -Identity {id} | ConvertTo-Json -Depth 4"), "shows it as it is"));
+        }
+        Item {
+            id: format!("contain-{}", id.unwrap_or_else(|| slug(&own.subject.name))),
+            title: format!("Stop {name:?}: {}", own.verdict.name()),
+            found: if gone {
+                "it is gone by the newest state; look whether it is back".to_owned()
+            } else {
+                crate::finding::shorten(&own.reasons)
+            },
+            state: if gone { ItemState::Answered } else { ItemState::ToDo },
+            commands,
+        }
+    }
+
+    /// Step 3: unblock.
+    fn unblock(&self) -> Step {
+        let tenant = self.tenant();
+        let items = if self.known.blocked.is_empty() {
+            vec![Item {
+                id: "unblock".to_owned(),
+                title: "Let the connector send again".to_owned(),
+                found: if self.known.blocked_read { "no connector is blocked".to_owned() } else { "the blocked connectors were not read".to_owned() },
+                state: if self.known.blocked_read { ItemState::NothingToDo } else { ItemState::Unknown },
+                commands: vec![powershell("Get-BlockedConnector", "lists blocked connectors")],
+            }]
+        } else {
+            self.known
+                .blocked
+                .iter()
+                .map(|id| Item {
+                    id: format!("unblock-{id}"),
+                    title: format!("Let {id} send again"),
+                    found: "Microsoft has blocked it; it takes up to an hour until it can send".to_owned(),
+                    state: ItemState::ToDo,
+                    commands: vec![
+                        connguard(format!("connguard unblock {id} --tenant {tenant}"), "refuses while the connector differs from what was approved"),
+                        powershell(format!("Remove-BlockedConnector -ConnectorId {} -Reason 'reverted to the approved state'", literal::text(id)), "the same without connguard"),
+                    ],
+                })
+                .collect()
+        };
+        Step {
+            title: "3. Unblock the connector",
+            before: vec!["Step 2 is done and proved: unblocking before the revert opens the relay again.".to_owned()],
+            items,
+        }
+    }
+
+    /// Step 4: the account.
+    fn account(&self) -> Step {
+        let mut items: Vec<Item> = self.actors.iter().flat_map(account_items).collect();
+        if items.is_empty() {
+            items.push(Item {
+                id: "account".to_owned(),
+                title: "Investigate the account that made the change".to_owned(),
+                found: self.who(),
+                state: if self.known.log.is_none() { ItemState::Unknown } else { ItemState::NothingToDo },
+                commands: Vec::new(),
+            });
+        }
+        Step {
+            title: "4. Investigate and secure the administrator's account",
+            before: vec!["Together with step 2.".to_owned()],
+            items,
+        }
+    }
+}
+
+fn account_items(triage: &Triage) -> Vec<Item> {
+    use super::indicator::Strength;
+    let actor = &triage.actor;
+    let worst = triage.signs.iter().map(|own| own.strength).max();
+    let said: Vec<String> = triage.signs.iter().map(|own| own.words.clone()).collect();
+    let found = if said.is_empty() { "the log holds nothing unusual about it".to_owned() } else { crate::finding::shorten(&said) };
+    let state = if worst >= Some(Strength::Weak) { ItemState::ToDo } else { ItemState::Answered };
+    let mut items = Vec::new();
+    if actor.user.contains('@') {
+        let user = literal::text(&actor.user);
+        let path = url_segment(&actor.user);
+        items.push(Item {
+            id: format!("account-{}", slug(&actor.user)),
+            title: format!("Secure the account {}", crate::finding::excerpt(&actor.user)),
+            found: found.clone(),
+            state,
+            commands: vec![
+                graph(format!("PATCH https://graph.microsoft.com/v1.0/users/{path}\n{{\"accountEnabled\": false}}"), "disables the account"),
+                graph(format!("POST https://graph.microsoft.com/v1.0/users/{path}/revokeSignInSessions"), "ends its sessions"),
+                powershell(format!("Revoke-MgUserSignInSession -UserId {user}"), "the same in PowerShell"),
+                graph(format!("GET https://graph.microsoft.com/v1.0/users/{path}/authentication/methods"), "lists its ways to sign in: remove what the attacker added, then set a new password and demand MFA"),
+                graph(format!("GET https://graph.microsoft.com/v1.0/users/{path}/memberOf"), "lists its roles and groups"),
+                powershell(format!("Get-InboxRule -Mailbox {user} | ConvertTo-Json"), "lists rules in its mailbox"),
+                powershell("Get-TransportRule | ConvertTo-Json -Depth 4 | Out-File rules.json", "lists transport rules: look for RemoveHeader"),
+            ],
+        });
+    }
+    if !actor.application.is_empty() {
+        let id = url_segment(&actor.application);
+        items.push(Item {
+            id: format!("application-{}", slug(&actor.application)),
+            title: format!("Stop the application {}", crate::finding::excerpt(&actor.application)),
+            found,
+            state,
+            commands: vec![
+                graph(format!("PATCH https://graph.microsoft.com/v1.0/servicePrincipals(appId='{id}')\n{{\"accountEnabled\": false}}"), "lets it sign in no more"),
+                graph(format!("GET https://graph.microsoft.com/v1.0/servicePrincipals(appId='{id}')/appRoleAssignments"), "lists its permissions: look for Exchange.ManageAsApp"),
+                graph(format!("GET https://graph.microsoft.com/v1.0/applications(appId='{id}')?$select=passwordCredentials,keyCredentials,createdDateTime"), "lists its secrets and certificates: remove those nobody knows"),
+                graph(format!("GET https://graph.microsoft.com/v1.0/applications(appId='{id}')/owners"), "lists who owns it"),
+            ],
+        });
+    }
+    items
+}
+
+/// A name for a list, of letters and digits.
+fn slug(text: &str) -> String {
+    let mut slug: String = text
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    slug.truncate(40);
+    // Names that differ only in what is no letter are told apart by their digest.
+    let digest = crate::digest::Digest::of(text.as_bytes()).hex();
+    format!("{}-{}", slug.trim_matches('-'), digest.get(..6).unwrap_or_default())
+}
+
+/// A text inside an address: everything but letters, digits and a few marks as its bytes.
+fn url_segment(text: &str) -> String {
+    let mut segment = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'@') {
+            segment.push(char::from(byte));
+        } else {
+            segment.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    segment
+}
