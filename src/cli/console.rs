@@ -51,6 +51,14 @@ impl Console {
         }
     }
 
+    /// Shows how far reading so many bytes got, where progress is shown and there is something to wait for.
+    pub fn bytes(&self, bytes: u64) -> Steps {
+        match &self.progress {
+            Some(progress) if bytes > 16 << 20 => progress.begin_bytes(bytes),
+            _ => Steps::default(),
+        }
+    }
+
     /// Writes a result for people.
     pub fn text(&self, text: &str) -> Result<(), Failure> {
         self.result(&pipeline::defuse_text(text))

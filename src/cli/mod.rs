@@ -14,6 +14,7 @@ mod history;
 mod history_key;
 mod init;
 mod interrupt;
+mod investigate;
 mod judging;
 mod live;
 mod notify;
@@ -115,6 +116,9 @@ enum Command {
     /// Judge a change before it is made: a pull request, a connector document or a cmdlet line
     #[command(after_help = gate::AFTER_HELP)]
     Gate(gate::GateArgs),
+    /// Find out from evidence whether a connector was compromised: who, when, with which mail, and what to do
+    #[command(after_help = investigate::AFTER_HELP)]
+    Investigate(investigate::InvestigateArgs),
     /// Say whether a tenant can be read and what is missing; and whether its identity can do more than it should
     #[command(after_help = doctor::AFTER_HELP)]
     Doctor(doctor::DoctorArgs),
@@ -254,6 +258,7 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
         Command::Apply(arguments) => apply::run(&cli.common, arguments, console),
         Command::Unblock(arguments) => apply::unblock(&cli.common, arguments, console),
         Command::Gate(arguments) => gate::run(&cli.common, arguments, console),
+        Command::Investigate(arguments) => investigate::run(&cli.common, arguments, console),
         Command::Doctor(arguments) => doctor::run(&cli.common, arguments, console),
         Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),
         Command::Snapshot(arguments) => snapshot::run(&cli.common, arguments, console),

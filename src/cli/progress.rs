@@ -20,6 +20,22 @@ impl Progress {
         if let Ok(style) = style {
             bar.set_style(style);
         }
+        self.shown(bar)
+    }
+
+    /// Begins a bar of so many bytes.
+    pub fn begin_bytes(&self, bytes: u64) -> Steps {
+        let style = ProgressStyle::with_template(
+            "{elapsed_precise} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+        );
+        let bar = ProgressBar::new(bytes);
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        self.shown(bar)
+    }
+
+    fn shown(&self, bar: ProgressBar) -> Steps {
         *self.lock() = Some(bar.clone());
         Steps {
             bar: Some(bar),
@@ -70,6 +86,13 @@ impl Steps {
             bar.set_message(format!(", {count} failed"));
         }
         bar.inc(1);
+    }
+
+    /// So many bytes more were read.
+    pub fn advance(&self, bytes: usize) {
+        if let Some(bar) = &self.bar {
+            bar.inc(bytes as u64);
+        }
     }
 }
 

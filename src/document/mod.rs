@@ -9,5 +9,5 @@ pub mod time;
 pub mod yaml;
 
 pub use problem::{Problem, Problems, Source};
-pub use reader::{Fields, Reader};
+pub use reader::{Fields, Reader, nearest};
 pub use yaml::{Content, Node};

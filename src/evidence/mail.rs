@@ -51,7 +51,7 @@ impl Seen {
         if mail.id.is_empty() {
             return true;
         }
-        let row = (mail.id, mail.recipient, mail.seconds, mail.sender, mail.from_ip, mail.fate.map(|fate| fate as u8));
+        let row = (mail.id, mail.recipient, mail.seconds, mail.sender, mail.from_ip, mail.fate.map(|fate| fate as u8), mail.part);
         let digest = self.digests.hash_one(row);
         let part = usize::try_from(digest >> 60).unwrap_or_default();
         self.parts.get(part).is_none_or(|part| {

@@ -191,7 +191,7 @@ fn of_change(question: &Question<'_>, change: &Change) -> Option<Finding> {
     finding.connector = Some(change.connector.clone());
     finding.direction = change.direction;
     let what = if change.unexplained.is_empty() { &change.words } else { &change.unexplained };
-    finding.message = format!("{}: {}", change.at.strftime("%Y-%m-%d %H:%M UTC"), crate::finding::shorten(what));
+    finding.message = format!("{}: {}", change.at.strftime("%Y-%m-%d %H:%M UTC"), crate::investigation::sentences(what));
     if id == "change-without-record" {
         finding.message.push_str(&covered(question, change));
     }

@@ -297,3 +297,13 @@ fn drift_of(question: &Question<'_>) -> BTreeMap<String, Vec<DriftWords>> {
     }
     all
 }
+
+/// Joins sentences of a report: the first few of many, each whole.
+fn sentences(all: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<&str> = all.iter().take(SHOWN).map(String::as_str).collect();
+    match all.len().saturating_sub(SHOWN) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
+    }
+}

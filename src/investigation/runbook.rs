@@ -181,7 +181,7 @@ impl Making<'_> {
                     .filter(|(_, sign)| sign.strength == worst)
                     .map(|(judged, sign)| format!("{:?}: {}", crate::finding::excerpt(&judged.subject.name), sign.message))
                     .collect();
-                (crate::finding::shorten(&said), ItemState::Answered)
+                (crate::investigation::sentences(&said), ItemState::Answered)
             }
             Strength::Quiet => ("nothing unusual".to_owned(), ItemState::Answered),
             Strength::NotApplicable => ("no connector of such a kind".to_owned(), ItemState::NothingToDo),
@@ -268,7 +268,7 @@ impl Making<'_> {
             found: if gone {
                 "it is gone by the newest state; look whether it is back".to_owned()
             } else {
-                crate::finding::shorten(&own.reasons)
+                crate::investigation::sentences(&own.reasons)
             },
             state: if gone { ItemState::Answered } else { ItemState::ToDo },
             commands,
@@ -334,7 +334,7 @@ fn account_items(triage: &Triage) -> Vec<Item> {
     let actor = &triage.actor;
     let worst = triage.signs.iter().map(|own| own.strength).max();
     let said: Vec<String> = triage.signs.iter().map(|own| own.words.clone()).collect();
-    let found = if said.is_empty() { "the log holds nothing unusual about it".to_owned() } else { crate::finding::shorten(&said) };
+    let found = if said.is_empty() { "the log holds nothing unusual about it".to_owned() } else { crate::investigation::sentences(&said) };
     let state = if worst >= Some(Strength::Weak) { ItemState::ToDo } else { ItemState::Answered };
     let mut items = Vec::new();
     if actor.user.contains('@') {

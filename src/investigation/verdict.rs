@@ -89,8 +89,12 @@ pub fn judge(signs: &[Sign], on_premises: bool) -> (CaseVerdict, Vec<String>) {
     if unapproved && (!abuse.is_empty() || actor) {
         return (CaseVerdict::Compromised, reasons(Strength::Weak));
     }
-    // A rise to known recipients, of which nothing is filtered and nobody is a stranger, is a newsletter.
-    let newsletter = !abuse.is_empty() && abuse.len() == 1 && lone && companions;
+    // A rise to known recipients, of which little is filtered, is a newsletter; a rise to strangers is not.
+    let at_once = abuse.iter().enumerate().any(|(index, one)| {
+        let mut others = abuse.iter().skip(index + 1);
+        others.any(|other| one.hours.is_empty() || one.hours.iter().any(|hour| other.hours.contains(hour)))
+    });
+    let newsletter = !abuse.is_empty() && lone && !at_once && companions;
     if unapproved || actor || !abuse.is_empty() && !newsletter {
         return (CaseVerdict::Suspicious, reasons(Strength::Weak));
     }

@@ -4,8 +4,10 @@
 pub mod annotations;
 pub mod earlier;
 pub mod gitlab;
+pub mod html;
 pub mod human;
 pub mod inert;
+pub mod investigation;
 pub mod json;
 pub mod junit;
 pub mod markdown;

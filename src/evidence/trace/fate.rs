@@ -16,10 +16,11 @@ pub enum Fate {
 impl Fate {
     /// By the status of a message trace (`Get-MessageTraceV2`, Graph, historical search).
     pub fn of_status(status: &[u8]) -> Self {
-        const WORDS: [(&[u8], Fate); 12] = [
+        const WORDS: [(&[u8], Fate); 13] = [
             (b"Delivered", Fate::Delivered),
             (b"Resolved", Fate::Delivered),
             (b"Send", Fate::Delivered),
+            (b"SendExternal", Fate::Delivered),
             (b"Deliver", Fate::Delivered),
             (b"FilteredAsSpam", Fate::Filtered),
             (b"Quarantined", Fate::Filtered),

@@ -2,7 +2,7 @@
 //! service, and `EmailEvents` as hunting and as streaming write them.
 
 use super::table::bare;
-use super::{Columns, Fate, Field, Mail, Reject};
+use super::{Columns, Fate, Field, Mail, Part, Reject};
 use crate::evidence::date::Clock;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
@@ -48,6 +48,7 @@ pub fn read(row: &[u8], clock: &mut Clock, each: impl FnOnce(Mail<'_>)) -> Resul
         fate,
         connector,
         id: field(Field::Id).unwrap_or_default(),
+        part: Part::Whole,
     });
     Ok(())
 }

@@ -29,6 +29,19 @@ pub struct Mail<'r> {
     pub connector: Option<&'r [u8]>,
     /// What makes the row one of its kind.
     pub id: &'r [u8],
+    /// How much of a mail the row tells.
+    pub part: Part,
+}
+
+/// How much of a mail a row tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// That it came; what became of it stands in another row.
+    Arrival,
+    /// What became of it; that it came stands in another row.
+    End,
 }
 
 /// Why a row is not counted.

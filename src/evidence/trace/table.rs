@@ -1,6 +1,6 @@
 //! Rows of CSV traces: `Get-MessageTraceV2 | Export-Csv`, historical searches in both forms, `EmailEvents`.
 
-use super::{Columns, Fate, Field, Mail, Reject};
+use super::{Columns, Fate, Field, Mail, Part, Reject};
 use crate::evidence::date::Clock;
 use csv::ByteRecord;
 
@@ -19,9 +19,12 @@ pub fn read<'r>(
         return Err(Reject::Malformed);
     }
     let field = |field: Field| columns.place(field).and_then(|place| record.get(place));
-    if field(Field::Event).is_some_and(|event| !event.eq_ignore_ascii_case(b"RECEIVE")) {
-        return Ok(());
-    }
+    let part = match field(Field::Event) {
+        None => Part::Whole,
+        Some(event) if event.eq_ignore_ascii_case(b"RECEIVE") => Part::Arrival,
+        // An extended search has a row for every event; only what settles a mail's fate tells something more.
+        Some(_) => Part::End,
+    };
     let time = field(Field::Time).unwrap_or_default();
     let seconds = clock.seconds(time).ok_or(Reject::Time)?;
     let from_ip = match field(Field::FromIp).unwrap_or_default() {
@@ -36,6 +39,19 @@ pub fn read<'r>(
         )),
         (None, None) => None,
     };
+    let fate = match part {
+        Part::Arrival => None,
+        Part::Whole => fate,
+        Part::End => {
+            let told = field(Field::RecipientStatus).map(Fate::of_status);
+            let told = told.filter(|fate| *fate != Fate::Other);
+            let told = told.or_else(|| field(Field::Event).map(Fate::of_status));
+            match told {
+                None | Some(Fate::Other) => return Ok(()),
+                settled => settled,
+            }
+        }
+    };
     let mail = Mail {
         seconds,
         sender: bare(field(Field::Sender).unwrap_or_default()),
@@ -45,6 +61,7 @@ pub fn read<'r>(
         fate,
         connector: field(Field::Connector),
         id: field(Field::Id).unwrap_or_default(),
+        part,
     };
     let recipients = field(Field::Recipient).unwrap_or_default();
     match field(Field::RecipientStatus) {

@@ -5,7 +5,7 @@ pub use super::recipients::MAX_RECIPIENTS;
 use super::recipients::Recipients;
 use super::routes::{Approved, Routes, address, domain_of};
 use super::{Cell, Hour, Traffic};
-use crate::evidence::trace::{Fate, Mail};
+use crate::evidence::trace::{Fate, Mail, Part};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
@@ -59,6 +59,10 @@ impl<'r> Collector<'r> {
     /// Counts a mail.
     pub fn add(&mut self, mail: &Mail<'_>) {
         let hour = mail.seconds.div_euclid(3600);
+        if mail.part == Part::End {
+            self.end(mail, hour);
+            return;
+        }
         let window = self.traffic.window.get_or_insert((hour, hour));
         *window = (window.0.min(hour), window.1.max(hour));
         self.traffic.rows += 1;
@@ -84,6 +88,27 @@ impl<'r> Collector<'r> {
         }
         self.traffic.knows_headers |= cell.headers > 0;
         self.traffic.knows_fates |= cell.fates > 0;
+        if let Some(hours) = self.hours.get_mut(route) {
+            hours.entry(hour).or_default().add(&cell);
+        }
+    }
+
+    /// Counts what became of a mail that another row counted.
+    fn end(&mut self, mail: &Mail<'_>, hour: Hour) {
+        let from = self.from(mail.from_ip);
+        let named = mail.connector.and_then(|names| self.named(names));
+        let other = self.routes.routes.len();
+        let route = named.or(from.route).unwrap_or(other);
+        if route == other && (self.routes.domains.is_none() || self.is_own(domain_of(mail.recipient))) {
+            return;
+        }
+        self.traffic.knows_fates = true;
+        let cell = Cell {
+            fates: 1,
+            filtered: u64::from(mail.fate == Some(Fate::Filtered)),
+            failed: u64::from(mail.fate == Some(Fate::Failed)),
+            ..Cell::default()
+        };
         if let Some(hours) = self.hours.get_mut(route) {
             hours.entry(hour).or_default().add(&cell);
         }

@@ -46,7 +46,7 @@ fn judge(case: &Case<'_>) -> Sign {
         let who: Vec<String> = case.triage.iter().map(|own| own.actor.words()).collect();
         format!("changed by {}, about whom the log holds nothing unusual", who.join(", "))
     } else {
-        crate::finding::shorten(&words)
+        crate::investigation::sentences(&words)
     };
     let mut sign = Sign::new(INDICATOR.id, strength, message)
         .scored(to_f64(strong) + to_f64(weak) / 2.0, 1.0)

@@ -23,14 +23,13 @@ fn judge(case: &Case<'_>) -> Sign {
         what: "recipients whom nobody in the organization had written to before",
         on_premises_only: true,
         missing: |traffic| (!traffic.knows_recipients).then_some("without accepted domains it cannot be told who is outside"),
-        measure: |hours| worst_share(&after_warm_up(hours), |cell| (cell.first_contacts, cell.external)),
+        measure: |hours, first| worst_share(&after_warm_up(hours, first), |cell| (cell.first_contacts, cell.external)),
     })
 }
 
 /// In the first week of a trace everybody is written to for the first time.
 const WARM_UP: i64 = 7 * 24;
 
-fn after_warm_up(hours: &BTreeMap<Hour, Cell>) -> BTreeMap<Hour, Cell> {
-    let start = hours.keys().next().copied().unwrap_or_default() + WARM_UP;
-    hours.range(start..).map(|(hour, cell)| (*hour, *cell)).collect()
+fn after_warm_up(hours: &BTreeMap<Hour, Cell>, first: Hour) -> BTreeMap<Hour, Cell> {
+    hours.range(first + WARM_UP..).map(|(hour, cell)| (*hour, *cell)).collect()
 }

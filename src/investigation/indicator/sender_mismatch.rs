@@ -21,6 +21,6 @@ fn judge(case: &Case<'_>) -> Sign {
         what: "mails whose envelope and header name different domains",
         on_premises_only: true,
         missing: |traffic| (!traffic.knows_headers).then_some("no trace says what the header's sender is; EmailEvents of Defender does"),
-        measure: |hours| worst_share(hours, |cell| (cell.mismatched, cell.headers)),
+        measure: |hours, _| worst_share(hours, |cell| (cell.mismatched, cell.headers)),
     })
 }

@@ -22,7 +22,8 @@ pub(super) struct Asked {
     pub on_premises_only: bool,
     /// Why a trace cannot answer.
     pub missing: fn(&Traffic) -> Option<&'static str>,
-    pub measure: fn(&BTreeMap<Hour, Cell>) -> Option<Share>,
+    /// By the connector's mail and the first hour of any.
+    pub measure: fn(&BTreeMap<Hour, Cell>, Hour) -> Option<Share>,
 }
 
 pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
@@ -40,7 +41,7 @@ pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
         return Sign::not_evaluated(asked.indicator, why);
     }
     let limits = [asked.mails, asked.share];
-    let Some(share) = (asked.measure)(mail.hours) else {
+    let Some(share) = (asked.measure)(mail.hours, mail.traffic.window.map_or(0, |(first, _)| first)) else {
         return Sign::new(asked.indicator, Strength::Quiet, format!("there was no such mail{}", mail.aside()))
             .limits(case.thresholds, &limits);
     };

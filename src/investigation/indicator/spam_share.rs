@@ -21,6 +21,6 @@ fn judge(case: &Case<'_>) -> Sign {
         what: "mails that were filtered as spam, quarantined or put into Junk",
         on_premises_only: false,
         missing: |traffic| (!traffic.knows_fates).then_some("no trace says what became of the mail"),
-        measure: |hours| worst_share(hours, |cell| (cell.filtered, cell.fates)),
+        measure: |hours, _| worst_share(hours, |cell| (cell.filtered, cell.fates)),
     })
 }

@@ -51,7 +51,7 @@ fn judge(case: &Case<'_>) -> Sign {
     words.dedup();
     let message = match strength {
         Strength::Quiet => "nothing about it changed but what was approved".to_owned(),
-        _ => crate::finding::shorten(&words),
+        _ => crate::investigation::sentences(&words),
     };
     let mut sign = Sign::new(INDICATOR.id, strength, message)
         .scored(to_f64(widened), 1.0)

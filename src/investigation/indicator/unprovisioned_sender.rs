@@ -24,6 +24,6 @@ fn judge(case: &Case<'_>) -> Sign {
         what: "mails from domains that are not the organization's",
         on_premises_only: true,
         missing: |_| None,
-        measure: |hours| worst_share(hours, |cell| (cell.unprovisioned, cell.senders)),
+        measure: |hours, _| worst_share(hours, |cell| (cell.unprovisioned, cell.senders)),
     })
 }

@@ -1,0 +1,342 @@
+//! Everything that an investigation is made from: read once, small things first.
+
+use super::InvestigateArgs;
+use super::files::{self, DiskFile};
+use crate::baseline::Baseline;
+use crate::cli::config::{Tenant, TenantSource};
+use crate::cli::console::Console;
+use crate::cli::fetch::one_tenant;
+use crate::cli::live::{self, Live};
+use crate::cli::past;
+use crate::cli::repository::Repository;
+use crate::cli::targets::{From, name_of};
+use crate::cli::Failure;
+use crate::connector::address::AddressSet;
+use crate::evidence::audit::AuditLog;
+use crate::evidence::traffic::{Routes, Traffic};
+use crate::evidence::{Configuration, File, FileReport, Form, Progress, read_configuration, read_logs, read_mail, survey};
+use crate::investigation::attribution::{Attribution, State, attribute};
+use crate::investigation::threshold::Thresholds;
+use crate::investigation::{Question, routes};
+use crate::snapshot::{Organization, Part, Snapshot};
+use jiff::Timestamp;
+use std::cell::RefCell;
+use std::path::Path;
+
+/// What was read, and what follows from it before anything is judged.
+pub(super) struct Inputs {
+    tenant: String,
+    organization: Organization,
+    now: Timestamp,
+    baseline: Option<Baseline>,
+    /// States out of the history and of the live service.
+    snapshots: Vec<Snapshot>,
+    configuration: Configuration,
+    log: Option<AuditLog>,
+    traffic: Option<Traffic>,
+    routes: Routes,
+    attribution: RefCell<Attribution>,
+    files: Vec<FileReport>,
+    hosting: Option<AddressSet>,
+}
+
+impl Inputs {
+    /// Reads everything that was named.
+    pub fn gather(
+        arguments: &InvestigateArgs,
+        repository: Option<&Repository>,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let now = arguments.trust.now();
+        let configured = configured(arguments, repository)?;
+        let tenant = configured.map(|(name, _)| name.to_owned());
+        let sources = sources(arguments, configured.map(|(_, tenant)| tenant))?;
+        let disk = disk(&sources)?;
+        let files: Vec<&dyn File> = disk.iter().map(|own| own as &dyn File).collect();
+        let failed = |(path, error): (String, std::io::Error)| {
+            Failure::run(format!("cannot read {path}: {error}"), "export the file again, or leave it out")
+        };
+        let found = survey(&files).map_err(failed)?;
+        for own in found.iter().filter(|own| own.form == Form::Unknown) {
+            console.note(&format!("{} was not recognised as evidence", own.file.path()));
+        }
+        let mut configuration = read_configuration(&found)?;
+        for export in &mut configuration.exports {
+            if export.rehearsal && !arguments.live.rehearsal {
+                return Err(Failure::Refused {
+                    message: format!("{} was read from an emulator, in a rehearsal", export.snapshot.origin),
+                    help: "leave it out, or investigate with --rehearsal".to_owned(),
+                });
+            }
+            let taken_at = &mut export.snapshot.taken_at;
+            *taken_at = taken_at.or(arguments.taken_at);
+            console.problems(&export.problems);
+        }
+        let mut snapshots = Vec::new();
+        if let (Some(repository), Some((name, own))) = (repository, configured) {
+            for source in &sources {
+                match source {
+                    From::History(revision) => snapshots.extend(recorded(repository, name, revision.as_deref(), now)?),
+                    From::Live => snapshots.push(read_live(arguments, repository, (name, own), now, console)?),
+                    From::Path(_) => {}
+                }
+            }
+        }
+        let organization = organization(&configuration, &snapshots, configured.map(|(_, own)| own))?;
+        let baseline = baseline(repository, tenant.as_deref(), &organization, console);
+        let bytes: u64 = disk.iter().map(File::size).sum();
+        let bar = console.bytes(bytes);
+        let progress = |read: usize| bar.advance(read);
+        let progress = Progress(&progress);
+        let (log, logs) = read_logs(&found, &progress).map_err(failed)?;
+        let log = (!logs.is_empty()).then_some(log);
+        let states = states(&configuration, &snapshots);
+        let empty = AuditLog::default();
+        let attribution = attribute(&states, log.as_ref().unwrap_or(&empty));
+        let parts: Vec<&Snapshot> = configuration.snapshots();
+        let routes = routes(&states, &parts, baseline.as_ref(), &attribution);
+        let (traffic, mails) = read_mail(&found, &routes, &progress).map_err(failed)?;
+        drop(bar);
+        let traffic = (!mails.is_empty()).then_some(traffic);
+        let mut reports = std::mem::take(&mut configuration.files);
+        reports.extend(logs);
+        reports.extend(mails);
+        let unknown = found.iter().filter(|own| own.form == Form::Unknown);
+        reports.extend(unknown.map(crate::evidence::Found::report));
+        reports.sort_by(|one, other| one.path.cmp(&other.path));
+        drop(found);
+        Ok(Self {
+            tenant: tenant.unwrap_or_else(|| name_of(&organization)),
+            organization,
+            now,
+            baseline,
+            attribution: RefCell::new(attribution),
+            log,
+            traffic,
+            routes,
+            files: reports,
+            hosting: arguments.hosting.as_deref().map(hosting).transpose()?,
+            configuration,
+            snapshots,
+        })
+    }
+
+    /// What is asked of it.
+    pub fn question(&self, thresholds: Thresholds) -> Question<'_> {
+        Question {
+            tenant: &self.tenant,
+            organization: self.organization.clone(),
+            now: self.now,
+            baseline: self.baseline.as_ref(),
+            states: states(&self.configuration, &self.snapshots),
+            parts: self.configuration.snapshots(),
+            log: self.log.as_ref(),
+            traffic: self.traffic.as_ref(),
+            routes: &self.routes,
+            files: self.files.clone(),
+            attribution: self.attribution.take(),
+            thresholds,
+            hosting: self.hosting.as_ref(),
+        }
+    }
+}
+
+/// The states of connectors that were read completely and say when, oldest first. One that does not say when counts
+/// where no other one is there: as of now.
+fn states<'a>(configuration: &'a Configuration, snapshots: &'a [Snapshot]) -> Vec<State<'a>> {
+    let all = configuration.snapshots().into_iter().chain(snapshots);
+    let whole: Vec<&Snapshot> = all.filter(|own| own.has(Part::InboundConnectors)).collect();
+    let mut states: Vec<State<'a>> = whole
+        .iter()
+        .filter_map(|snapshot| Some(State { at: snapshot.taken_at?, snapshot }))
+        .collect();
+    states.sort_by_key(|state| state.at);
+    states.dedup_by(|one, other| one.at == other.at && one.snapshot.digest() == other.snapshot.digest());
+    if states.is_empty()
+        && let [only] = whole.as_slice()
+    {
+        // Stamps of the connectors themselves say at least since when it has been so.
+        let newest = only.connectors().filter_map(|own| own.metadata.when_changed).max();
+        states.extend(newest.map(|at| State { at, snapshot: only }));
+    }
+    states
+}
+
+/// The tenant of the audit repository, if there is one.
+fn configured<'r>(
+    arguments: &InvestigateArgs,
+    repository: Option<&'r Repository>,
+) -> Result<Option<(&'r str, &'r Tenant)>, Failure> {
+    let Some(repository) = repository else {
+        return Ok(None);
+    };
+    one_tenant(&repository.config, arguments.tenant.as_deref()).map(Some)
+}
+
+/// What is read where nothing is named: the history, and the tenant's own source.
+fn sources(arguments: &InvestigateArgs, tenant: Option<&Tenant>) -> Result<Vec<From>, Failure> {
+    if !arguments.from.is_empty() {
+        let needs = arguments.from.iter().any(|own| !matches!(own, From::Path(_)));
+        if needs && tenant.is_none() {
+            return Err(Failure::run(
+                "there is no audit repository here, so there is no history and no live service",
+                "name a folder of exported files with --from, or change to an audit repository",
+            ));
+        }
+        return Ok(arguments.from.clone());
+    }
+    match tenant.map(|own| &own.source) {
+        None => Err(Failure::Usage("name the evidence with --from FOLDER".to_owned())),
+        Some(TenantSource::Exchange(_)) => Ok(vec![From::History(None), From::Live]),
+        Some(TenantSource::Export(_)) => Ok(vec![From::History(None)]),
+    }
+}
+
+fn disk(sources: &[From]) -> Result<Vec<DiskFile>, Failure> {
+    let mut all = Vec::new();
+    for source in sources {
+        if let From::Path(path) = source {
+            all.extend(files::below(path)?);
+        }
+    }
+    if all.is_empty() && sources.iter().all(|own| matches!(own, From::Path(_))) {
+        return Err(Failure::run(
+            "there is no file of evidence",
+            "name a folder that holds exported files",
+        ));
+    }
+    Ok(all)
+}
+
+/// The states that the history holds of a tenant, oldest first; nothing of one that is not what was recorded.
+fn recorded(
+    repository: &Repository,
+    tenant: &str,
+    revision: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<Snapshot>, Failure> {
+    let past = match &repository.past {
+        Ok(Some(past)) => past,
+        Ok(None) => return Ok(Vec::new()),
+        Err(failure) => return Err(failure.clone()),
+    };
+    if let Some(reason) = past.obstacle(now) {
+        return Err(Failure::Refused {
+            message: reason,
+            help: "leave the history out with --from, or find out who changed it: connguard history verify".to_owned(),
+        });
+    }
+    let failed = |error: crate::history::HistoryError| past::failure(&error);
+    let tip = match revision {
+        Some(revision) => past.history.entry_named(revision).map_err(failed)?.id,
+        None => match past.tip {
+            Some(tip) => tip,
+            None => return Ok(Vec::new()),
+        },
+    };
+    let mut found: Vec<Snapshot> = Vec::new();
+    let mut newer: Option<crate::git::Oid> = None;
+    for entry in past.history.from(tip) {
+        let entry = entry.map_err(failed)?;
+        if !entry.run.read.names(tenant) {
+            continue;
+        }
+        let folder = past.history.folder_of(entry.commit.tree, tenant).map_err(failed)?;
+        // Of states that follow each other and are the same, the newest and the oldest tell all there is.
+        let repeats = folder.is_some() && folder == newer && found.len() > 1;
+        newer = folder;
+        let Some(state) = past.history.state(&entry, tenant).map_err(failed)? else {
+            continue;
+        };
+        let mut snapshot = state.snapshot;
+        snapshot.taken_at = Some(entry.run.time_of(tenant));
+        if repeats {
+            found.pop();
+        }
+        found.push(snapshot);
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn read_live(
+    arguments: &InvestigateArgs,
+    repository: &Repository,
+    (name, tenant): (&str, &Tenant),
+    now: Timestamp,
+    console: &Console,
+) -> Result<Snapshot, Failure> {
+    let exchange = tenant.exchange().ok_or_else(|| live::not_configured(name))?;
+    let wide = crate::cli::live::LiveArgs {
+        around: true,
+        ..arguments.live.clone()
+    };
+    Live::new(&wide, &repository.folder, console).whole(name, tenant, exchange, now)
+}
+
+/// Whose evidence it is. Files of two organizations are not one case.
+fn organization(
+    configuration: &Configuration,
+    snapshots: &[Snapshot],
+    tenant: Option<&Tenant>,
+) -> Result<Organization, Failure> {
+    let mut known = tenant.map(|own| own.organization.clone()).unwrap_or_default();
+    let all = configuration.exports.iter().map(|own| &own.snapshot).chain(snapshots);
+    for snapshot in all {
+        let own = &snapshot.organization;
+        if let Some(contradiction) = known.contradiction(own) {
+            return Err(Failure::run(
+                format!("{} is of another organization: {contradiction}", snapshot.origin),
+                "investigate one organization at a time: leave the files of others out",
+            ));
+        }
+        known.tenant_id = known.tenant_id.or_else(|| own.tenant_id.clone());
+        known.domain = known.domain.or_else(|| own.domain.clone());
+    }
+    Ok(known)
+}
+
+/// The verified baseline of the organization; without one what was there first is the guide, and the report says so.
+fn baseline(
+    repository: Option<&Repository>,
+    tenant: Option<&str>,
+    organization: &Organization,
+    console: &Console,
+) -> Option<Baseline> {
+    let (repository, tenant) = (repository?, tenant?);
+    let trust = match &repository.trust {
+        Ok(trust) => trust,
+        Err(refusal) => {
+            console.note(&format!("no baseline is used: {refusal}"));
+            return None;
+        }
+    };
+    match Baseline::open(&repository.content, tenant, trust) {
+        Ok(baseline) => match baseline.approved.organization.contradiction(organization) {
+            None => Some(baseline),
+            Some(contradiction) => {
+                console.note(&format!("no baseline is used: the evidence is of another organization, {contradiction}"));
+                None
+            }
+        },
+        Err(error) => {
+            console.note(&format!("no baseline is used: {error}"));
+            None
+        }
+    }
+}
+
+/// The largest list of address ranges, in bytes.
+const LARGEST_LIST: u64 = 64 * 1024 * 1024;
+
+fn hosting(path: &Path) -> Result<AddressSet, Failure> {
+    let failed = |reason: String| {
+        Failure::run(
+            format!("{} is no list of address ranges: {reason}", path.display()),
+            "write one address or CIDR block a line; what stands behind # is left aside",
+        )
+    };
+    let text = crate::cli::check::limited(path, LARGEST_LIST).map_err(failed)?;
+    let entries = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    AddressSet::parse(entries.filter(|entry| !entry.is_empty())).map_err(|error| failed(error.to_string()))
+}
