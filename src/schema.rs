@@ -185,7 +185,7 @@ fn exchange() -> Value {
             "apply_credential": credential,
             "cloud": { "enum": CLOUDS.iter().map(|cloud| cloud.name).collect::<Vec<_>>() },
             "host": described(text(), "Another of the cloud's own names for Exchange Online."),
-            "endpoints": object(json!({ "login": address, "exchange": address }), &["login", "exchange"]),
+            "endpoints": object(json!({ "login": address, "exchange": address, "graph": address }), &["login", "exchange"]),
         }),
         &["credential"],
     )

@@ -19,6 +19,18 @@ pub trait File: Sync {
     ///
     /// Those of opening.
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>>;
+    /// What it is, where that was known when it was asked for: an answer without rows shows nothing of it.
+    fn form(&self) -> Option<Form> {
+        None
+    }
+    /// The time that was asked for: all of it is covered, whether anything happened in it or not.
+    fn covers(&self) -> Option<(Timestamp, Timestamp)> {
+        None
+    }
+    /// Why it may not be all that was asked for.
+    fn doubts(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// So much of a file tells what it is, in bytes.
@@ -62,7 +74,7 @@ impl<'f> Found<'f> {
             rejected: Rejected::default(),
             first: None,
             last: None,
-            doubts: Vec::new(),
+            doubts: self.file.doubts(),
         }
     }
 }
@@ -90,7 +102,9 @@ fn look(file: &dyn File) -> io::Result<Found<'_>> {
     while decoded.read_into(&mut text, head.len().max(1))? > 0 {}
     Ok(Found {
         file,
-        form: Form::of(&String::from_utf8_lossy(&text)),
+        form: file
+            .form()
+            .unwrap_or_else(|| Form::of(&String::from_utf8_lossy(&text))),
         encoding,
         mark,
     })

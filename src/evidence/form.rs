@@ -25,6 +25,8 @@ pub enum Form {
     TraceCsv,
     /// Mail by hour and connector, as a hunting query returned it.
     Hunted,
+    /// The same as the portal exports it.
+    HuntedCsv,
     /// Changes of connectors in `CloudAppEvents`, as a hunting query returned them.
     CloudAppEvents,
     /// The output of `Get-BlockedConnector`.
@@ -51,6 +53,7 @@ impl Form {
             Self::TraceJson => "message trace (JSON)",
             Self::TraceCsv => "message trace (CSV)",
             Self::Hunted => "mail by hour (hunting)",
+            Self::HuntedCsv => "mail by hour (hunting, CSV)",
             Self::CloudAppEvents => "connector changes (hunting)",
             Self::BlockedConnectors => "blocked connectors",
             Self::AcceptedDomains => "accepted domains",
@@ -67,7 +70,7 @@ impl Form {
 
     /// Whether it tells of mail.
     pub const fn is_mail(self) -> bool {
-        matches!(self, Self::TraceJson | Self::TraceCsv | Self::Hunted)
+        matches!(self, Self::TraceJson | Self::TraceCsv | Self::Hunted | Self::HuntedCsv)
     }
 
     /// Tells what a file is from its first text.
@@ -92,6 +95,8 @@ fn of_columns(names: &[String]) -> Form {
     let has = |name: &str| names.iter().any(|own| own.eq_ignore_ascii_case(name));
     if has("AuditData") {
         Form::AuditCsv
+    } else if is_aggregate(names) {
+        Form::HuntedCsv
     } else if Columns::of(names.iter().map(String::as_str)).are_mail() {
         Form::TraceCsv
     } else {

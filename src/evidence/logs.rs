@@ -34,7 +34,14 @@ pub fn read_logs(
             form => lines(text, form, &mut collector, &mut report, progress),
         });
         read.map_err(|error| (own.file.path().to_owned(), error))?;
-        report.doubt_limits(&LIMITS);
+        match own.file.covers() {
+            Some((from, to)) => {
+                collector.cover(from, to);
+                report.first = Some(from);
+                report.last = Some(to);
+            }
+            None => report.doubt_limits(&LIMITS),
+        }
         files.push(report);
     }
     Ok((collector.finish(), files))

@@ -106,15 +106,23 @@ pub fn read_mail(
     let mut collectors = Vec::new();
     let mut hunted = Traffic::default();
     let mut files = Vec::new();
+    let mut covered: Option<(i64, i64)> = None;
     for own in traces {
         let failed = |error| (own.file.path().to_owned(), error);
         let mut report = own.report();
-        if own.form == Form::Hunted {
+        if matches!(own.form, Form::Hunted | Form::HuntedCsv) {
             aggregate(own, routes, &mut hunted, &mut report).map_err(failed)?;
         } else {
             let counted = rows(own, (routes, seen.as_ref()), progress, &mut report).map_err(failed)?;
             collectors.extend(counted);
-            report.doubt_limits(&LIMITS);
+            match own.file.covers() {
+                Some(_) => {}
+                None => report.doubt_limits(&LIMITS),
+            }
+        }
+        if let Some((from, to)) = own.file.covers() {
+            let hours = (from.as_second().div_euclid(3600), to.as_second().div_euclid(3600));
+            covered = Some(covered.map_or(hours, |own: (i64, i64)| (own.0.min(hours.0), own.1.max(hours.1))));
         }
         files.push(report);
     }
@@ -123,9 +131,14 @@ pub fn read_mail(
     if traffic.rows == 0 {
         traffic = hunted;
     } else if hunted.rows > 0 {
-        for report in files.iter_mut().filter(|own| own.form == Form::Hunted) {
+        for report in files.iter_mut().filter(|own| matches!(own.form, Form::Hunted | Form::HuntedCsv)) {
             report.doubts.push("there are rows of a trace as well: they are counted, and this is not".to_owned());
         }
+    }
+    // A time that was asked for is covered, whether there was mail in it or not.
+    if let Some((first, last)) = covered {
+        let window = traffic.window.get_or_insert((first, last));
+        *window = (window.0.min(first), window.1.max(last));
     }
     Ok((traffic, files))
 }
@@ -264,11 +277,14 @@ fn aggregate(
     traffic: &mut Traffic,
     report: &mut FileReport,
 ) -> io::Result<()> {
-    let mut json = Json::open(found.text()?);
     let mut clock = Clock::new(None);
     if traffic.hours.is_empty() {
         traffic.hours = vec![BTreeMap::new(); routes.routes.len() + 1];
     }
+    if found.form == Form::HuntedCsv {
+        return aggregate_table(found, routes, traffic, report);
+    }
+    let mut json = Json::open(found.text()?);
     while let Some(block) = json.next()? {
         for (row, offset) in block.rows() {
             report.rows += 1;
@@ -280,5 +296,36 @@ fn aggregate(
     }
     report.doubts.extend(json.doubts());
     report.doubt_limits(&[100_000]);
+    Ok(())
+}
+
+/// The same as a portal exports it.
+fn aggregate_table(
+    found: &Found<'_>,
+    routes: &Routes,
+    traffic: &mut Traffic,
+    report: &mut FileReport,
+) -> io::Result<()> {
+    let (names, mut csv) = Csv::open(found.text()?)?;
+    let mut clock = Clock::new(None);
+    let mut record = ::csv::StringRecord::new();
+    while let Some(block) = csv.next()? {
+        let mut reader = csv::reader(&block.bytes);
+        while reader.read_record(&mut record).map_err(io::Error::other)? {
+            report.rows += 1;
+            let fields = names.iter().zip(record.iter()).map(|(name, field)| {
+                let number = field.parse::<u64>().map(serde_json::Value::from);
+                let text = || serde_json::Value::from(field);
+                let is_text = matches!(name.as_str(), "Hour" | "Connector");
+                (name.clone(), if is_text { text() } else { number.unwrap_or_else(|_| text()) })
+            });
+            let row = serde_json::Value::Object(fields.collect()).to_string();
+            match read_hunted(row.as_bytes(), &mut clock, routes, traffic) {
+                Ok(seconds) => report.saw(seconds),
+                Err(reject) => report.rejected.note(block.line, reject.words()),
+            }
+        }
+    }
+    report.doubts.extend(csv.doubts());
     Ok(())
 }

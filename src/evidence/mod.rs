@@ -10,6 +10,7 @@ pub mod date;
 pub mod decode;
 pub mod file;
 pub mod form;
+pub mod hunt;
 mod logs;
 mod mail;
 mod rows;

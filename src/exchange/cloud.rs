@@ -18,6 +18,8 @@ pub struct Cloud {
     pub exchange: &'static [&'static str],
     /// Host of the Security & Compliance cmdlets.
     pub compliance: &'static str,
+    /// Host of Microsoft Graph; a token's resource, too.
+    pub graph: &'static str,
     /// The audience of a federated token.
     pub federated_audience: &'static str,
 }
@@ -29,6 +31,7 @@ pub const CLOUDS: [Cloud; 4] = [
         login: "login.microsoftonline.com",
         exchange: &["outlook.office365.com"],
         compliance: "ps.compliance.protection.outlook.com",
+        graph: "graph.microsoft.com",
         federated_audience: "api://AzureADTokenExchange",
     },
     Cloud {
@@ -36,6 +39,7 @@ pub const CLOUDS: [Cloud; 4] = [
         login: "login.microsoftonline.us",
         exchange: &["outlook.office365.us"],
         compliance: "ps.compliance.protection.office365.us",
+        graph: "graph.microsoft.us",
         federated_audience: "api://AzureADTokenExchangeUSGov",
     },
     Cloud {
@@ -43,6 +47,7 @@ pub const CLOUDS: [Cloud; 4] = [
         login: "login.microsoftonline.us",
         exchange: &["outlook-dod.office365.us", "webmail.apps.mil"],
         compliance: "l5.ps.compliance.protection.office365.us",
+        graph: "dod-graph.microsoft.us",
         federated_audience: "api://AzureADTokenExchangeUSGov",
     },
     Cloud {
@@ -50,6 +55,7 @@ pub const CLOUDS: [Cloud; 4] = [
         login: "login.chinacloudapi.cn",
         exchange: &["outlook.office365.cn", "partner.outlook.cn"],
         compliance: "ps.compliance.protection.partner.outlook.cn",
+        graph: "microsoftgraph.chinacloudapi.cn",
         federated_audience: "api://AzureADTokenExchangeChina",
     },
 ];
@@ -76,6 +82,8 @@ pub struct Endpoints {
     pub exchange: Url,
     /// The Security & Compliance cmdlets.
     pub compliance: Url,
+    /// Microsoft Graph.
+    pub graph: Url,
     /// The audience of a federated token.
     pub federated_audience: &'static str,
     /// Whether they are a rehearsal's on this machine.
@@ -106,6 +114,7 @@ impl Endpoints {
             login: url(cloud.login)?,
             exchange: url(host)?,
             compliance: url(cloud.compliance)?,
+            graph: url(cloud.graph)?,
             federated_audience: cloud.federated_audience,
             rehearsal: false,
         })
@@ -120,10 +129,21 @@ impl Endpoints {
         }
     }
 
-    /// The same with a rehearsal's addresses, which must be on this machine.
-    pub fn rehearsed(self, login: Url, exchange: Url) -> Self {
+    /// The same for Microsoft Graph, which has a host and a resource of its own.
+    #[must_use]
+    pub fn for_graph(self) -> Self {
+        Self {
+            exchange: self.graph.clone(),
+            ..self
+        }
+    }
+
+    /// The same with a rehearsal's addresses, which must be on this machine. One without an address for Graph has no Graph:
+    /// nothing of a rehearsal goes to the real one.
+    pub fn rehearsed(self, login: Url, exchange: Url, graph: Option<Url>) -> Self {
         Self {
             compliance: exchange.clone(),
+            graph: graph.unwrap_or_else(|| exchange.clone()),
             login,
             exchange,
             rehearsal: true,

@@ -17,6 +17,8 @@ pub enum Kind {
     Unauthorized,
     /// 403: the identity may not do this.
     Forbidden,
+    /// 404: there is no such thing.
+    NotFound,
     /// The service refused the request, with a reason.
     Refused,
     /// The answer is no answer to the question.

@@ -17,12 +17,14 @@ pub mod cloud;
 pub mod credential;
 pub mod fault;
 pub mod front_door;
+pub mod graph;
 mod hosts;
 pub mod http;
 pub mod patience;
 pub mod refusal;
 pub mod service;
 pub mod sign_in;
+pub mod trace;
 pub mod write;
 
 pub use cloud::{Cloud, Endpoints};

@@ -300,7 +300,16 @@ impl<'s> Service<'s> {
         )
     }
 
-    fn join(&self, host: &Url, path: &str) -> Result<Url, Fault> {
+    /// The host by which the token's resource is named.
+    pub(super) const fn resource(&self) -> &Url {
+        &self.endpoints.exchange
+    }
+
+    pub(super) const fn http(&self) -> &super::Http {
+        &self.sign_in.http
+    }
+
+    pub(super) fn join(&self, host: &Url, path: &str) -> Result<Url, Fault> {
         host.join(path).map_err(|error| {
             Fault::new(
                 Kind::Local,
@@ -332,7 +341,7 @@ impl<'s> Service<'s> {
         })
     }
 
-    fn headers(&self, token: &Token) -> Result<Vec<(&'static str, HeaderValue)>, Fault> {
+    pub(super) fn headers(&self, token: &Token) -> Result<Vec<(&'static str, HeaderValue)>, Fault> {
         let header = |text: &str| {
             HeaderValue::from_str(text).map_err(|_| {
                 Fault::new(

@@ -135,6 +135,8 @@ pub enum Format {
     Azure,
     /// GitLab's code quality report
     Gitlab,
+    /// One self-contained page, to be read in a browser or printed
+    Html,
 }
 
 /// Writes a report in pieces, where a format has them: the text of a fleet need not be in memory as a whole.
@@ -154,9 +156,10 @@ pub fn write<E>(
         Format::Github => annotations::github(report),
         Format::Azure => annotations::azure(report),
         Format::Gitlab => gitlab::render(report),
+        Format::Html => html::report::render(report),
     };
     match format {
-        Format::Human | Format::Markdown | Format::Junit => out(&pipeline::defuse_text(&text)),
+        Format::Human | Format::Markdown | Format::Junit | Format::Html => out(&pipeline::defuse_text(&text)),
         Format::Json | Format::Sarif | Format::Gitlab => out(&pipeline::defuse_json(&text)),
         // They are commands, and hold none but their own.
         Format::Github | Format::Azure => out(&text),

@@ -20,8 +20,19 @@ pub struct Exchange {
     pub cloud: &'static Cloud,
     /// Which of the cloud's hosts, where it is not the usual one.
     pub host: Option<String>,
-    /// A rehearsal's addresses for signing in and for the service, on this machine.
-    pub overridden: Option<(Url, Url)>,
+    /// A rehearsal's addresses, on this machine.
+    pub overridden: Option<Addresses>,
+}
+
+/// Addresses of this machine that stand for the service in a rehearsal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Where identities sign in.
+    pub login: Url,
+    /// Exchange Online.
+    pub exchange: Url,
+    /// Microsoft Graph.
+    pub graph: Option<Url>,
 }
 
 impl Exchange {
@@ -34,11 +45,14 @@ impl Exchange {
         let endpoints = Endpoints::of(self.cloud, self.host.as_deref())?;
         match &self.overridden {
             None => Ok(endpoints),
-            Some((login, exchange)) if rehearsal => {
-                Ok(endpoints.rehearsed(login.clone(), exchange.clone()))
-            }
-            Some((login, _)) => Err(format!(
-                "connguard.yaml leads to {login} instead of the service: that is for rehearsals, with --rehearsal"
+            Some(own) if rehearsal => Ok(endpoints.rehearsed(
+                own.login.clone(),
+                own.exchange.clone(),
+                own.graph.clone(),
+            )),
+            Some(own) => Err(format!(
+                "connguard.yaml leads to {} instead of the service: that is for rehearsals, with --rehearsal",
+                own.login
             )),
         }
     }
@@ -63,7 +77,7 @@ impl std::fmt::Display for Exchange {
             self.cloud.name, self.identity
         )?;
         match &self.overridden {
-            Some((_, exchange)) => write!(f, " at {exchange}"),
+            Some(own) => write!(f, " at {}", own.exchange),
             None => Ok(()),
         }
     }
@@ -132,10 +146,9 @@ fn cloud(reader: &Reader<'_>, node: &Node) -> Option<&'static Cloud> {
     })
 }
 
-fn addresses(reader: &Reader<'_>, node: &Node) -> Option<(Url, Url)> {
+fn addresses(reader: &Reader<'_>, node: &Node) -> Option<Addresses> {
     let mut fields = reader.fields(node, "addresses of a rehearsal")?;
-    let mut address = |name: &'static str| {
-        let node = fields.required(name)?;
+    let address = |node: &Node| {
         let text = reader.text(node)?;
         loopback(&text)
             .map_err(|why| {
@@ -144,9 +157,18 @@ fn addresses(reader: &Reader<'_>, node: &Node) -> Option<(Url, Url)> {
             })
             .ok()
     };
-    let (login, exchange) = (address("login"), address("exchange"));
+    let login = fields.required("login").and_then(address);
+    let exchange = fields.required("exchange").and_then(address);
+    let graph = fields.optional("graph").map(address);
     fields.finish();
-    Some((login?, exchange?))
+    Some(Addresses {
+        login: login?,
+        exchange: exchange?,
+        graph: match graph {
+            None => None,
+            Some(graph) => Some(graph?),
+        },
+    })
 }
 
 fn identity(

@@ -1,7 +1,8 @@
 //! Files of evidence on disk.
 
 use crate::cli::Failure;
-use crate::evidence::File;
+use crate::evidence::{File, Form};
+use jiff::Timestamp;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,12 @@ pub(super) struct Answered {
     pub name: String,
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// What was asked for.
+    pub form: Form,
+    /// For which time.
+    pub covers: (Timestamp, Timestamp),
+    /// Why it may not be all.
+    pub doubts: Vec<String>,
 }
 
 impl File for Answered {
@@ -45,6 +52,18 @@ impl File for Answered {
 
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(self.bytes.as_slice()))
+    }
+
+    fn form(&self) -> Option<Form> {
+        Some(self.form)
+    }
+
+    fn covers(&self) -> Option<(Timestamp, Timestamp)> {
+        Some(self.covers)
+    }
+
+    fn doubts(&self) -> Vec<String> {
+        self.doubts.clone()
     }
 }
 

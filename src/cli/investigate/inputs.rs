@@ -1,12 +1,12 @@
 //! Everything that an investigation is made from: read once, small things first.
 
 use super::InvestigateArgs;
-use super::files::{self, DiskFile};
+use super::files::{self, Answered, DiskFile};
+use super::live::Service;
 use crate::baseline::Baseline;
 use crate::cli::config::{Tenant, TenantSource};
 use crate::cli::console::Console;
 use crate::cli::fetch::one_tenant;
-use crate::cli::live::{self, Live};
 use crate::cli::past;
 use crate::cli::repository::Repository;
 use crate::cli::targets::{From, name_of};
@@ -52,7 +52,34 @@ impl Inputs {
         let tenant = configured.map(|(name, _)| name.to_owned());
         let sources = sources(arguments, configured.map(|(_, tenant)| tenant))?;
         let disk = disk(&sources)?;
-        let files: Vec<&dyn File> = disk.iter().map(|own| own as &dyn File).collect();
+        let is_live = sources.iter().any(|own| matches!(own, From::Live));
+        let service = match (repository, configured) {
+            (Some(repository), Some(tenant)) if is_live || arguments.hunt => Some(Service {
+                arguments,
+                repository,
+                tenant,
+                now,
+                console,
+            }),
+            (_, _) if arguments.hunt => {
+                return Err(Failure::run(
+                    "there is no audit repository here that says how to reach the live service",
+                    "connguard hunt show mail-by-hour prints the query: run it in the portal, and name its export with --from",
+                ));
+            }
+            _ => None,
+        };
+        let mut snapshots = Vec::new();
+        let mut answers: Vec<Answered> = Vec::new();
+        if let Some(service) = service.as_ref().filter(|_| is_live) {
+            snapshots.push(service.snapshot()?);
+            answers.extend(service.log()?);
+            if !arguments.hunt {
+                answers.extend(service.trace()?);
+            }
+        }
+        let on_disk = disk.iter().map(|own| own as &dyn File);
+        let files: Vec<&dyn File> = on_disk.chain(answers.iter().map(|own| own as &dyn File)).collect();
         let failed = |(path, error): (String, std::io::Error)| {
             Failure::run(format!("cannot read {path}: {error}"), "export the file again, or leave it out")
         };
@@ -72,13 +99,10 @@ impl Inputs {
             *taken_at = taken_at.or(arguments.taken_at);
             console.problems(&export.problems);
         }
-        let mut snapshots = Vec::new();
-        if let (Some(repository), Some((name, own))) = (repository, configured) {
+        if let (Some(repository), Some((name, _))) = (repository, configured) {
             for source in &sources {
-                match source {
-                    From::History(revision) => snapshots.extend(recorded(repository, name, revision.as_deref(), now)?),
-                    From::Live => snapshots.push(read_live(arguments, repository, (name, own), now, console)?),
-                    From::Path(_) => {}
+                if let From::History(revision) = source {
+                    snapshots.extend(recorded(repository, name, revision.as_deref(), now)?);
                 }
             }
         }
@@ -95,6 +119,13 @@ impl Inputs {
         let attribution = attribute(&states, log.as_ref().unwrap_or(&empty));
         let parts: Vec<&Snapshot> = configuration.snapshots();
         let routes = routes(&states, &parts, baseline.as_ref(), &attribution);
+        let hunted = match &service {
+            Some(service) if arguments.hunt => service.hunt(&routes)?,
+            _ => Vec::new(),
+        };
+        let counted: Vec<&dyn File> = hunted.iter().map(|own| own as &dyn File).collect();
+        let mut found = found;
+        found.extend(survey(&counted).map_err(failed)?);
         let (traffic, mails) = read_mail(&found, &routes, &progress).map_err(failed)?;
         drop(bar);
         let traffic = (!mails.is_empty()).then_some(traffic);
@@ -257,21 +288,6 @@ fn recorded(
     }
     found.reverse();
     Ok(found)
-}
-
-fn read_live(
-    arguments: &InvestigateArgs,
-    repository: &Repository,
-    (name, tenant): (&str, &Tenant),
-    now: Timestamp,
-    console: &Console,
-) -> Result<Snapshot, Failure> {
-    let exchange = tenant.exchange().ok_or_else(|| live::not_configured(name))?;
-    let wide = crate::cli::live::LiveArgs {
-        around: true,
-        ..arguments.live.clone()
-    };
-    Live::new(&wide, &repository.folder, console).whole(name, tenant, exchange, now)
 }
 
 /// Whose evidence it is. Files of two organizations are not one case.

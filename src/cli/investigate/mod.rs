@@ -2,6 +2,7 @@
 
 mod files;
 mod inputs;
+mod live;
 
 use super::console::Console;
 use super::live::LiveArgs;
@@ -51,6 +52,12 @@ pub(super) struct InvestigateArgs {
     /// Also write a report to a file; may be repeated
     #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_report::<Format>)]
     report: Vec<(Format, PathBuf)>,
+    /// How many days back the live service is asked for its audit log and mail
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=90))]
+    days: u16,
+    /// Count mail where it is, by advanced hunting in Defender, instead of reading the message trace
+    #[arg(long)]
+    hunt: bool,
     #[command(flatten)]
     live: LiveArgs,
     #[command(flatten)]

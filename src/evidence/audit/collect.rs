@@ -4,6 +4,7 @@ use super::wire::{self, Glance, plain};
 use super::{AuditRecord, Topic, UserType};
 use crate::evidence::date::Clock;
 use crate::finding::Location;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// So many records of people and applications are kept whole.
@@ -88,6 +89,13 @@ impl Collector {
         match wire::read(data, clock, place()) {
             Some(record) => (self.keep(record), Some(seconds)),
             None => (self.reject(data), Some(seconds)),
+        }
+    }
+
+    /// Notes that the log was asked for a time as a whole.
+    pub fn cover(&mut self, from: Timestamp, to: Timestamp) {
+        for day in from.as_second().div_euclid(86_400)..=to.as_second().div_euclid(86_400) {
+            self.log.days.entry(day).or_default();
         }
     }
 

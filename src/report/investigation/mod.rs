@@ -45,6 +45,6 @@ pub fn render(view: &View, format: Format) -> String {
             pipeline::defuse_json(&canonical::to_string(&json))
         }
         Format::Markdown => pipeline::defuse_text(&markdown::render(view)),
-        Format::Html => crate::report::html::investigation::render(view),
+        Format::Html => pipeline::defuse_text(&crate::report::html::investigation::render(view)),
     }
 }

@@ -1,0 +1,144 @@
+//! Evidence from the live organization: the audit log by Microsoft Graph, mail by message trace or by hunting.
+
+use super::files::Answered;
+use super::InvestigateArgs;
+use crate::cli::Failure;
+use crate::cli::config::{Exchange, Tenant};
+use crate::cli::console::Console;
+use crate::cli::live::{self, Live};
+use crate::cli::repository::Repository;
+use crate::evidence::Form;
+use crate::evidence::audit::HUNTED_OPERATIONS;
+use crate::evidence::hunt::{Asked, Engine, Query};
+use crate::evidence::traffic::Routes;
+use crate::exchange::Fault;
+use crate::exchange::answer::Answer;
+use crate::snapshot::Snapshot;
+use jiff::{SignedDuration, Timestamp};
+
+/// Operations of Entra stand in another part of the log than those of Exchange.
+const EXCHANGE: [&str; 1] = ["exchangeAdmin"];
+const ENTRA: [&str; 1] = ["azureActiveDirectory"];
+
+/// The live organization, for one investigation.
+pub(super) struct Service<'s> {
+    pub arguments: &'s InvestigateArgs,
+    pub repository: &'s Repository,
+    pub tenant: (&'s str, &'s Tenant),
+    pub now: Timestamp,
+    pub console: &'s Console,
+}
+
+impl Service<'_> {
+    fn exchange(&self) -> Result<&Exchange, Failure> {
+        let (name, tenant) = self.tenant;
+        tenant.exchange().ok_or_else(|| live::not_configured(name))
+    }
+
+    fn live(&self) -> Live {
+        let wide = crate::cli::live::LiveArgs {
+            around: true,
+            ..self.arguments.live.clone()
+        };
+        Live::new(&wide, &self.repository.folder, self.console)
+    }
+
+    /// The time that is asked for.
+    fn window(&self) -> (Timestamp, Timestamp) {
+        let days = SignedDuration::from_hours(24 * i64::from(self.arguments.days));
+        let second = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+        (second(self.now - days), second(self.now))
+    }
+
+    /// The connectors as they are.
+    pub fn snapshot(&self) -> Result<Snapshot, Failure> {
+        let (name, tenant) = self.tenant;
+        self.live().whole(name, tenant, self.exchange()?, self.now)
+    }
+
+    /// What the audit log says. What cannot be read is said and left out: a state without a log is still worth something.
+    pub fn log(&self) -> Result<Vec<Answered>, Failure> {
+        let (name, tenant) = self.tenant;
+        let exchange = self.exchange()?;
+        let mut all = Vec::new();
+        for (what, types) in [("Exchange", EXCHANGE), ("Entra", ENTRA)] {
+            let read = self.live().with_endpoints(
+                tenant,
+                exchange,
+                crate::exchange::Endpoints::for_graph,
+                |service, _| service.audit_records(self.window(), &types, &HUNTED_OPERATIONS),
+            );
+            match read {
+                Ok(answer) => all.push(self.answered(&format!("{name} audit log ({what})"), Form::AuditGraph, answer)),
+                Err(fault) => self.left_out(&format!("the audit log of {what}"), &fault),
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the message trace says.
+    pub fn trace(&self) -> Result<Vec<Answered>, Failure> {
+        let (name, tenant) = self.tenant;
+        let read = self.live().with(tenant, self.exchange()?, |service, _| {
+            service.message_trace(self.window())
+        });
+        match read {
+            Ok(answer) => Ok(vec![self.answered(&format!("{name} message trace"), Form::TraceJson, answer)]),
+            Err(fault) => {
+                self.left_out("the message trace", &fault);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Mail as it is counted where it is.
+    pub fn hunt(&self, routes: &Routes) -> Result<Vec<Answered>, Failure> {
+        let (name, tenant) = self.tenant;
+        let asked = Asked {
+            engine: Engine::Defender,
+            window: self.window(),
+            routes,
+        };
+        let Some(query) = Query::named("mail-by-hour") else {
+            return Ok(Vec::new());
+        };
+        let read = self.live().with_endpoints(
+            tenant,
+            self.exchange()?,
+            crate::exchange::Endpoints::for_graph,
+            |service, _| service.hunt(&query.text(&asked), i64::from(self.arguments.days)),
+        );
+        match read {
+            Ok(text) => Ok(vec![Answered {
+                name: format!("exchange:{name} hunting ({})", query.name),
+                bytes: text.into_bytes(),
+                form: Form::Hunted,
+                covers: self.window(),
+                doubts: Vec::new(),
+            }]),
+            Err(fault) => {
+                self.left_out("what hunting counts", &fault);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn answered(&self, name: &str, form: Form, answer: Answer) -> Answered {
+        let mut bytes = Vec::new();
+        for row in &answer.rows {
+            bytes.extend_from_slice(row.replace(['\r', '\n'], " ").as_bytes());
+            bytes.push(b'\n');
+        }
+        Answered {
+            name: format!("exchange:{name}"),
+            bytes,
+            form,
+            covers: self.window(),
+            doubts: answer.doubts,
+        }
+    }
+
+    fn left_out(&self, what: &str, fault: &Fault) {
+        self.console.say(&format!("{what} could not be read, and is left out: {fault} → {}", fault.help));
+    }
+}
