@@ -62,4 +62,6 @@ pub mod investigation;
 pub mod report;
 pub mod schema;
 
+pub mod case;
+
 pub mod cli;

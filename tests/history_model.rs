@@ -108,6 +108,7 @@ fn record(states: &[State]) -> (TempDir, History, Vec<Oid>) {
                 verdicts: BTreeMap::new(),
                 clock_given: false,
                 act: None,
+                remark: connguard::history::remark::Remark::default(),
                 rehearsal: false,
                 version: "0".to_owned(),
             },

@@ -2,6 +2,7 @@
 
 mod apply;
 mod baseline;
+mod case;
 mod check;
 mod config;
 mod console;
@@ -12,6 +13,7 @@ mod fetch;
 mod gate;
 mod history;
 mod history_key;
+mod hunt;
 mod init;
 mod interrupt;
 mod investigate;
@@ -119,6 +121,12 @@ enum Command {
     /// Find out from evidence whether a connector was compromised: who, when, with which mail, and what to do
     #[command(after_help = investigate::AFTER_HELP)]
     Investigate(investigate::InvestigateArgs),
+    /// Work through a case that `investigate --case` opened
+    #[command(subcommand)]
+    Case(case::CaseCommand),
+    /// Print the queries that count mail where it is, in Defender or Sentinel
+    #[command(subcommand)]
+    Hunt(hunt::HuntCommand),
     /// Say whether a tenant can be read and what is missing; and whether its identity can do more than it should
     #[command(after_help = doctor::AFTER_HELP)]
     Doctor(doctor::DoctorArgs),
@@ -258,6 +266,8 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
         Command::Apply(arguments) => apply::run(&cli.common, arguments, console),
         Command::Unblock(arguments) => apply::unblock(&cli.common, arguments, console),
         Command::Gate(arguments) => gate::run(&cli.common, arguments, console),
+        Command::Case(command) => case::run(&cli.common, command, console),
+        Command::Hunt(command) => hunt::run(&cli.common, command, console),
         Command::Investigate(arguments) => investigate::run(&cli.common, arguments, console),
         Command::Doctor(arguments) => doctor::run(&cli.common, arguments, console),
         Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),

@@ -1,5 +1,6 @@
 //! Since when every setting of a connector has had its value, and what it was before.
 
+use super::remark::Attributed;
 use super::{Entry, History, HistoryError};
 use crate::connector::Connector;
 use crate::connector::property::Property;
@@ -19,6 +20,8 @@ pub struct Line {
     pub since: Entry,
     /// What it was in the run before that; `None` where the connector was not there.
     pub before: Option<Option<Json>>,
+    /// Who made it so, where that became known.
+    pub by: Option<Attributed>,
 }
 
 /// A connector's settings.
@@ -32,6 +35,8 @@ pub struct Blame {
     pub appeared: Entry,
     /// The connector that had its name until then, if it was made again.
     pub recreated_from: Option<String>,
+    /// Who made the connector, where that became known.
+    pub created_by: Option<Attributed>,
 }
 
 impl History {
@@ -73,6 +78,7 @@ impl History {
                         value: value.clone(),
                         since: since.clone(),
                         before: Some(earlier_value),
+                        by: None,
                     });
                     false
                 });
@@ -91,15 +97,42 @@ impl History {
                     value,
                     since: appeared.clone(),
                     before: None,
+                    by: None,
                 }),
         );
         lines.sort_by_key(|line| line.property);
+        let attributed = self.attributed(tip, tenant, record.connector.id())?;
+        let of = |commit: Oid, property: &str| {
+            let mut own = attributed.iter().filter(|own| own.commit == commit);
+            own.find(|own| own.property == property).cloned()
+        };
+        for line in lines.iter_mut().filter(|line| line.before.is_some()) {
+            line.by = of(line.since.id, line.property.name());
+        }
+        let created_by = of(appeared.id, "*");
         Ok(Blame {
+            created_by,
             record,
             lines,
             appeared,
             recreated_from,
         })
+    }
+
+    /// Who made changes of a connector, by what was added to the history later; the newest word first.
+    fn attributed(
+        &self,
+        tip: Oid,
+        tenant: &str,
+        connector: Option<&String>,
+    ) -> Result<Vec<Attributed>, HistoryError> {
+        let mut found = Vec::new();
+        for entry in self.from(tip) {
+            let remark = entry?.run.remark.clone();
+            let own = |own: &Attributed| own.tenant == tenant && Some(&own.connector) == connector;
+            found.extend(remark.attributed.into_iter().filter(own));
+        }
+        Ok(found)
     }
 
     /// The connector of an entry with an id or a name.

@@ -24,6 +24,7 @@ pub mod folder;
 pub mod log;
 pub mod place;
 pub mod read;
+pub mod remark;
 pub mod revision;
 pub mod run;
 pub mod verify;

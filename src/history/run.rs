@@ -4,6 +4,7 @@
 //! Names that a tenant chose stand in the text only, escaped and indented.
 
 use super::act::Act;
+use super::remark::Remark;
 use crate::document::time::parse_time;
 use crate::snapshot::SourceKind;
 use crate::tenant::is_tenant_name;
@@ -34,6 +35,8 @@ pub struct Run {
     pub rehearsal: bool,
     /// What connguard itself did to an organization, where that is what the commit is about.
     pub act: Option<Act>,
+    /// What is added later to what earlier runs saw, where that is what the commit is about.
+    pub remark: Remark,
     /// The program's version.
     pub version: String,
 }
@@ -146,6 +149,7 @@ impl Run {
         if let Some(act) = &self.act {
             message.push_str(&act.trailers());
         }
+        message.push_str(&self.remark.trailers());
         let _ = writeln!(message, "Connguard-Version: {}", self.version);
         message
     }
@@ -162,6 +166,7 @@ impl Run {
             clock_given: false,
             rehearsal: false,
             act: None,
+            remark: Remark::default(),
             version: String::new(),
         };
         let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -172,7 +177,7 @@ impl Run {
             else {
                 return Err(format!("{line:?} is no trailer"));
             };
-            if !seen.insert(key) && key != "Exported-At" {
+            if !seen.insert(key) && !matches!(key, "Exported-At" | "Attributed") {
                 return Err(format!("{key} is there twice"));
             }
             run.take(key, value)?;
@@ -220,6 +225,7 @@ impl Run {
             "Act" | "Act-Tenant" | "Act-State" | "Act-By" | "Act-Requests" => {
                 Act::take(&mut self.act, key, value)?;
             }
+            "Attributed" | "Case" => self.remark.take(key, value)?,
             // A later version may say more.
             _ => {}
         }

@@ -7,6 +7,7 @@ use crate::cli::status::Shown;
 use crate::cli::{Common, Failure, Outcome};
 use crate::git;
 use crate::history::blame::{Blame, Line};
+use crate::history::remark::Attributed;
 use crate::history::{Entry, HistoryError, short};
 use crate::hostile_text::visible;
 use crate::report::pipeline;
@@ -126,6 +127,9 @@ fn page(tenant: &str, blame: &Blame) -> String {
         blame.appeared.run.taken_at,
         short(blame.appeared.id)
     );
+    if let Some(by) = &blame.created_by {
+        let _ = writeln!(text, "  made by {}", who(by));
+    }
     if let Some(id) = &blame.recreated_from {
         let _ = writeln!(text, "  made again: until then {id} had its name");
     }
@@ -141,6 +145,9 @@ fn page(tenant: &str, blame: &Blame) -> String {
             value(line.value.as_ref()),
             before(line)
         );
+        if let Some(by) = &line.by {
+            let _ = writeln!(text, "    by {}", who(by));
+        }
     }
     if !unchanged.is_empty() {
         let _ = writeln!(text, "  as it is since it was first seen:");
@@ -154,6 +161,10 @@ fn page(tenant: &str, blame: &Blame) -> String {
         );
     }
     text
+}
+
+fn who(by: &Attributed) -> String {
+    format!("{} at {} (record {})", visible(&by.actor), by.time, by.record)
 }
 
 fn before(line: &Line) -> String {
@@ -192,6 +203,7 @@ fn json_of(tenant: &str, at: &Entry, blame: &Blame) -> Json {
                 "since": run(&line.since),
                 "before": line.before.clone().flatten(),
                 "changed": line.before.is_some(),
+                "by": line.by.as_ref().map(attributed),
             })
         })
         .collect();
@@ -202,6 +214,11 @@ fn json_of(tenant: &str, at: &Entry, blame: &Blame) -> Json {
         "connector": { "id": connector.id(), "name": connector.name },
         "appeared": run(&blame.appeared),
         "recreated_from": blame.recreated_from,
+        "created_by": blame.created_by.as_ref().map(attributed),
         "settings": settings,
     })
+}
+
+fn attributed(by: &Attributed) -> Json {
+    json!({ "actor": by.actor, "time": by.time, "record": by.record })
 }

@@ -20,7 +20,9 @@ use crate::investigation::threshold::Thresholds;
 use crate::investigation::{Question, routes};
 use crate::snapshot::{Organization, Part, Snapshot};
 use jiff::Timestamp;
+use crate::git::Oid;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What was read, and what follows from it before anything is judged.
@@ -38,6 +40,8 @@ pub(super) struct Inputs {
     attribution: RefCell<Attribution>,
     files: Vec<FileReport>,
     hosting: Option<AddressSet>,
+    /// The run of the history that first saw each of its states, by its time.
+    pub runs: BTreeMap<Timestamp, Oid>,
 }
 
 impl Inputs {
@@ -70,6 +74,7 @@ impl Inputs {
             _ => None,
         };
         let mut snapshots = Vec::new();
+        let mut runs = BTreeMap::new();
         let mut answers: Vec<Answered> = Vec::new();
         if let Some(service) = service.as_ref().filter(|_| is_live) {
             snapshots.push(service.snapshot()?);
@@ -102,7 +107,10 @@ impl Inputs {
         if let (Some(repository), Some((name, _))) = (repository, configured) {
             for source in &sources {
                 if let From::History(revision) = source {
-                    snapshots.extend(recorded(repository, name, revision.as_deref(), now)?);
+                    for (snapshot, run) in recorded(repository, name, revision.as_deref(), now)? {
+                        runs.extend(snapshot.taken_at.map(|at| (at, run)));
+                        snapshots.push(snapshot);
+                    }
                 }
             }
         }
@@ -149,6 +157,7 @@ impl Inputs {
             hosting: arguments.hosting.as_deref().map(hosting).transpose()?,
             configuration,
             snapshots,
+            runs,
         })
     }
 
@@ -245,7 +254,7 @@ fn recorded(
     tenant: &str,
     revision: Option<&str>,
     now: Timestamp,
-) -> Result<Vec<Snapshot>, Failure> {
+) -> Result<Vec<(Snapshot, Oid)>, Failure> {
     let past = match &repository.past {
         Ok(Some(past)) => past,
         Ok(None) => return Ok(Vec::new()),
@@ -265,8 +274,9 @@ fn recorded(
             None => return Ok(Vec::new()),
         },
     };
-    let mut found: Vec<Snapshot> = Vec::new();
-    let mut newer: Option<crate::git::Oid> = None;
+    let mut found: Vec<(Snapshot, Oid)> = Vec::new();
+    let mut newer: Option<Oid> = None;
+    let mut alike = 0;
     for entry in past.history.from(tip) {
         let entry = entry.map_err(failed)?;
         if !entry.run.read.names(tenant) {
@@ -274,17 +284,17 @@ fn recorded(
         }
         let folder = past.history.folder_of(entry.commit.tree, tenant).map_err(failed)?;
         // Of states that follow each other and are the same, the newest and the oldest tell all there is.
-        let repeats = folder.is_some() && folder == newer && found.len() > 1;
+        alike = if folder.is_some() && folder == newer { alike + 1 } else { 0 };
         newer = folder;
         let Some(state) = past.history.state(&entry, tenant).map_err(failed)? else {
             continue;
         };
         let mut snapshot = state.snapshot;
         snapshot.taken_at = Some(entry.run.time_of(tenant));
-        if repeats {
+        if alike > 1 {
             found.pop();
         }
-        found.push(snapshot);
+        found.push((snapshot, entry.id));
     }
     found.reverse();
     Ok(found)

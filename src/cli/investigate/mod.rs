@@ -3,6 +3,7 @@
 mod files;
 mod inputs;
 mod live;
+mod record;
 
 use super::console::Console;
 use super::live::LiveArgs;
@@ -52,6 +53,21 @@ pub(super) struct InvestigateArgs {
     /// Also write a report to a file; may be repeated
     #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_report::<Format>)]
     report: Vec<(Format, PathBuf)>,
+    /// Keep what is found as a case of this name: opened where there is none, else gone on with
+    #[arg(long, value_name = "NAME", value_parser = super::case::parse_name)]
+    case: Option<String>,
+    /// The folder of cases
+    #[arg(long, value_name = "DIR", default_value = "cases")]
+    cases: PathBuf,
+    /// Add to the history who made the changes that it holds, and the case's digest: a commit of its own
+    #[arg(long)]
+    record: bool,
+    /// Sign that commit with this OpenSSH key [default: as for `snapshot`]
+    #[arg(long, value_name = "FILE", requires = "record")]
+    key: Option<PathBuf>,
+    /// Fetch the history from this remote before, and push to it after; never forced
+    #[arg(long, value_name = "REMOTE", requires = "record")]
+    push: Option<String>,
     /// How many days back the live service is asked for its audit log and mail
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=90))]
     days: u16,
@@ -95,7 +111,7 @@ pub(super) fn run(common: &Common, arguments: &InvestigateArgs, console: &Consol
         now: arguments.trust.now,
         from: arguments.from.iter().map(ToString::to_string).collect(),
         thresholds: thresholds.changed().map(|(name, value)| (name.to_owned(), value)).collect(),
-        case: None,
+        case: arguments.case.clone(),
         rehearsal: arguments.live.rehearsal,
     };
     let investigation = investigate(inputs.question(thresholds));
@@ -109,6 +125,13 @@ pub(super) fn run(common: &Common, arguments: &InvestigateArgs, console: &Consol
             console.failure(&failure);
             code = crate::verdict::worst(&[code, failure.exit_code()]);
         }
+    }
+    let case = match &arguments.case {
+        Some(name) => Some(record::case(common, arguments, (&investigation, &view, name), repository.as_ref(), console)?),
+        None => None,
+    };
+    if arguments.record {
+        record::history(arguments, (&investigation, &inputs), case, repository.as_ref(), console)?;
     }
     Ok(code)
 }

@@ -27,6 +27,7 @@ use crate::history::act::Act;
 use crate::history::append::{Addition, Appended};
 use crate::history::folder::Folder;
 use crate::history::run::{Read, Run};
+use crate::history::remark::Remark;
 use crate::history::{Entry, History, HistoryError, documents, place};
 use crate::parallel::in_parallel_by;
 use crate::report::Judged;
@@ -515,6 +516,7 @@ impl<'r> Recorder<'r> {
             verdicts: BTreeMap::new(),
             clock_given: self.arguments.trust.now.is_some(),
             act: None,
+            remark: Remark::default(),
             rehearsal: self.is_rehearsal(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

@@ -1,4 +1,5 @@
-//! A commit that says what connguard itself is about to do, or did.
+//! A commit in which nothing of an organization is new: what connguard itself is about to do, or did, and what became
+//! known later of what earlier runs saw.
 
 use super::{ATTEMPTS, Recorder, pause};
 use crate::cli::push::{Remote, RemoteError};
@@ -8,14 +9,31 @@ use crate::git::Oid;
 use crate::history::HistoryError;
 use crate::history::act::Act;
 use crate::history::append::{Addition, Appended};
+use crate::history::remark::Remark;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
+
+/// What is noted.
+#[derive(Clone, Copy)]
+enum Noted<'n> {
+    Act(&'n Act),
+    Remark(&'n Remark),
+}
 
 impl Recorder<'_> {
     /// Commits what is about to be done, or was: a commit in which nothing but that is new. Where the history is
     /// pushed, so is this, before it is here: a machine that is gone tomorrow takes no trace with it.
     pub fn note(&self, act: &Act, text: (&str, &str)) -> Result<Oid, Failure> {
+        self.write(Noted::Act(act), text)
+    }
+
+    /// Commits what became known later of what earlier runs saw.
+    pub fn remark(&self, remark: &Remark, text: (&str, &str)) -> Result<Oid, Failure> {
+        self.write(Noted::Remark(remark), text)
+    }
+
+    fn write(&self, what: Noted<'_>, text: (&str, &str)) -> Result<Oid, Failure> {
         let remote = self.remote()?;
         for attempt in 1..=ATTEMPTS {
             let base = self.base(remote.as_ref())?;
@@ -23,7 +41,7 @@ impl Recorder<'_> {
                 return Err(self.remote_failure(&RemoteError::Refused(reason)));
             }
             let there = (base.commit, base.fetched);
-            if let Some(commit) = self.noted(act, text, there, remote.as_ref())? {
+            if let Some(commit) = self.noted(what, text, there, remote.as_ref())? {
                 return Ok(commit);
             }
             std::thread::sleep(pause(attempt));
@@ -38,7 +56,7 @@ impl Recorder<'_> {
     /// One attempt on a base; `None` where others came first.
     fn noted(
         &self,
-        act: &Act,
+        what: Noted<'_>,
         (title, text): (&str, &str),
         (parent, fetched): (Option<Oid>, Option<Oid>),
         remote: Option<&Remote<'_>>,
@@ -46,7 +64,10 @@ impl Recorder<'_> {
         let failed = |error: HistoryError| past::failure(&error);
         let now = self.arguments.trust.now();
         let mut run = self.run_at(Timestamp::from_second(now.as_second()).unwrap_or(now));
-        run.act = Some(act.clone());
+        match what {
+            Noted::Act(act) => run.act = Some(act.clone()),
+            Noted::Remark(remark) => run.remark = remark.clone(),
+        }
         let mut addition = Addition {
             base: parent,
             tenants: BTreeMap::new(),
@@ -70,7 +91,7 @@ impl Recorder<'_> {
             };
         }
         let (git, name) = (&self.history().git, &self.history().name);
-        match git.move_ref(name, parent, commit, "connguard: act") {
+        match git.move_ref(name, parent, commit, "connguard: note") {
             Ok(()) => {
                 *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(commit);
                 Ok(Some(commit))
