@@ -76,7 +76,9 @@ fn read(found: &Found<'_>, part: Option<Part>) -> Result<(Export, FileReport), P
         Some(part) => {
             let (text, doubts) = enveloped(found, part).map_err(failed)?;
             report.doubts.extend(doubts);
-            export::read(path, text.as_bytes())?
+            let mut export = export::read(path, text.as_bytes())?;
+            export.snapshot.taken_at = None;
+            export
         }
     };
     export.snapshot.source = export.read_from;
@@ -127,6 +129,8 @@ fn enveloped(found: &Found<'_>, part: Part) -> std::io::Result<(String, Vec<Stri
     };
     let export = json!({
         "connguard": EXPORT_VERSION,
+        // The form demands a time, and a bare output has none: it is taken away again.
+        "taken_at": "1970-01-01T00:00:00Z",
         "organization": {},
         "complete": { part.name(): complete },
         part.name(): rows,

@@ -66,7 +66,7 @@ fn domains(text: &str) -> Vec<String> {
 }
 
 /// What a record names as its object: the id, name or path of `Identity` and `ObjectId`, or the `Name` of what is new,
-/// in lower case. A path counts by its last element.
+/// in lower case: first as written, as a name may hold slashes, then what stands at the end of a path.
 pub fn named(record: &AuditRecord) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for text in [
@@ -81,14 +81,28 @@ pub fn named(record: &AuditRecord) -> Vec<String> {
         if text.is_empty() {
             continue;
         }
-        let last = text.rsplit(['/', '\\']).next().unwrap_or_default().trim();
-        for name in [text.as_str(), last] {
-            if !name.is_empty() && !found.iter().any(|own| own == name) {
-                found.push(name.to_owned());
+        let last = end_of_path(&text).unwrap_or_default().to_owned();
+        for name in [text, last] {
+            if !name.is_empty() && !found.contains(&name) {
+                found.push(name);
             }
         }
     }
     found
+}
+
+/// The name at the end of `<forest>/Microsoft Exchange Hosted Organizations/<tenant>/<name>` or `<domain>\<name>`.
+/// A name may hold slashes itself: only what certainly leads to it is cut off.
+pub fn end_of_path(text: &str) -> Option<&str> {
+    const HOSTED: &str = "hosted organizations/";
+    let lower = text.to_ascii_lowercase();
+    if let Some(at) = lower.find(HOSTED) {
+        let rest = text.get(at + HOSTED.len()..)?;
+        return rest.split_once(['/', '\\']).map(|(_, name)| name.trim());
+    }
+    let (domain, name) = text.split_once(['\\', '/'])?;
+    let is_domain = domain.contains('.') && !domain.contains(char::is_whitespace);
+    is_domain.then(|| name.trim())
 }
 
 #[cfg(test)]
@@ -105,6 +119,20 @@ mod tests {
             ("contoso.com;10;fabrikam.com", vec!["contoso.com;10", "fabrikam.com"]),
         ] {
             assert_eq!(domains(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_slashes_is_a_name() {
+        for (text, name) in [
+            ("EURPR07A010.PROD.OUTLOOK.COM/Microsoft Exchange Hosted Organizations/contoso.onmicrosoft.com/a/b", Some("a/b")),
+            ("EURPR07A010.PROD.OUTLOOK.COM/Microsoft Exchange Hosted Organizations/contoso.onmicrosoft.com\\Relay", Some("Relay")),
+            ("contoso.onmicrosoft.com\\Relay", Some("Relay")),
+            ("evil/SMTP relay", None),
+            ("</b>", None),
+            ("Relay", None),
+        ] {
+            assert_eq!(end_of_path(text), name, "{text}");
         }
     }
 

@@ -65,7 +65,9 @@ impl Actor {
     /// What people read.
     pub fn words(&self) -> String {
         let user = if self.user.is_empty() { "nobody named" } else { &self.user };
-        if self.app_only {
+        if self.app_only && (self.application.eq_ignore_ascii_case(user) || self.application.is_empty()) {
+            format!("the application {user}")
+        } else if self.app_only {
             format!("the application {} ({user})", self.application)
         } else if self.application.is_empty() {
             user.to_owned()

@@ -1,6 +1,6 @@
 //! One stretch of time between two states: its records replayed, and held against what is there at its end.
 
-use super::claim::{claims, named};
+use super::claim::{claims, end_of_path, named};
 use super::{Attribution, Change, ChangeKind, Evidence, Known, Reconstructed, State, differences};
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
@@ -30,13 +30,10 @@ struct Replayed<'r> {
 }
 
 impl Replayed<'_> {
-    fn is_named(&self, names: &[String]) -> bool {
-        let own = self.name.to_lowercase();
-        names.iter().any(|name| {
-            *name == own
-                || self.id.as_deref() == Some(name)
-                || self.was.is_some_and(|connector| connector.has_id(name))
-        })
+    fn is_named(&self, name: &str) -> bool {
+        name == self.name.to_lowercase()
+            || self.id.as_deref() == Some(name)
+            || self.was.is_some_and(|connector| connector.has_id(name))
     }
 
     /// The value of a setting before the stretch, or before anything is known.
@@ -124,19 +121,21 @@ fn replay<'r>(
     };
     for (index, record) in records.iter().enumerate() {
         let names = named(record);
-        let place = all
-            .iter()
-            .position(|own| own.removed.is_none() && own.is_named(&names) && !(record.is_new() && (own.created.is_some() || own.was.is_some())));
+        // As written first: who calls a connector like a path to another one is not that other one.
+        let place = names.iter().find_map(|name| {
+            all.iter().position(|own| {
+                own.removed.is_none()
+                    && own.is_named(name)
+                    && !(record.is_new() && (own.created.is_some() || own.was.is_some()))
+            })
+        });
         let place = match place {
             Some(place) => place,
             // A connector that nothing was known of: made by this record, or before everything.
             None => {
-                let name = record
-                    .parameter("Name")
-                    .filter(|_| record.is_new())
-                    .or(record.parameter("Identity"))
-                    .map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name))
-                    .unwrap_or(&record.object);
+                let made = record.parameter("Name").filter(|_| record.is_new());
+                let named = record.parameter("Identity").unwrap_or(&record.object);
+                let name = made.unwrap_or_else(|| end_of_path(named).unwrap_or(named));
                 all.push(Replayed {
                     was: None,
                     id: crate::connector::parse_guid(name),

@@ -25,14 +25,18 @@ fn judge(case: &Case<'_>) -> Sign {
     }
     let (mut strong, mut weak, mut words, mut records) = (0_u64, 0_u64, Vec::new(), Vec::new());
     for triage in case.triage {
+        let mut said = Vec::new();
         for own in &triage.signs {
             match own.strength {
                 Strength::Strong => strong += 1,
                 Strength::Weak => weak += 1,
                 _ => continue,
             }
-            words.push(format!("{}: {}", triage.actor.words(), own.words));
+            said.push(own.words.clone());
             records.extend(own.records.iter().cloned());
+        }
+        if !said.is_empty() {
+            words.push(format!("{}: {}", triage.actor.words(), crate::investigation::sentences(&said)));
         }
     }
     let strength = if strong > 0 || weak >= 2 {

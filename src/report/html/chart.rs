@@ -28,6 +28,19 @@ impl Axis {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "seconds of a chart stay far below 2^53")]
+    /// The part of it around some times; `None` where that is most of it.
+    pub fn around(self, times: &[Timestamp], before: i64, after: i64) -> Option<Self> {
+        let first = times.iter().min()?.as_second() - before;
+        let last = times.iter().max()?.as_second() + after;
+        let (from, to) = (first.max(self.from), last.min(self.to));
+        (to > from && (to - from) * 3 < self.to - self.from).then_some(Self { from, to })
+    }
+
+    /// Whether it holds a time.
+    pub fn holds(self, at: Timestamp) -> bool {
+        (self.from..=self.to).contains(&at.as_second())
+    }
+
     fn x(self, seconds: i64) -> f64 {
         let share = (seconds - self.from) as f64 / (self.to - self.from) as f64;
         LEFT + share.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
@@ -178,6 +191,8 @@ pub fn volume(id: &str, title: &str, description: &str, bars: &[Bar], moments: &
         }
         path
     };
+    // Moments lie behind the mail, which they would hide.
+    marks(&mut svg, axis, moments, bottom);
     for (class, closed, of) in [
         ("band", true, &(|bar: &Bar| bar.upper) as &dyn Fn(&Bar) -> Option<f64>),
         ("area", true, &|bar: &Bar| Some(bar.mails).filter(|mails| *mails > 0.0)),
@@ -197,7 +212,7 @@ pub fn volume(id: &str, title: &str, description: &str, bars: &[Bar], moments: &
             top * share
         );
     }
-    marks(&mut svg, axis, moments, bottom);
+    let _ = write!(svg, "<text class=\"quiet\" x=\"{LEFT}\" y=\"{}\">mails an hour, or in each step</text>", TOP + 4.0);
     days(&mut svg, axis, bottom);
     svg.push_str("</svg>");
     svg
@@ -213,23 +228,25 @@ pub fn time_line(id: &str, title: &str, description: &str, lanes: &[Lane<'_>], a
     let mut top = TOP;
     for lane in lanes {
         let base = top + LANE - 8.0;
-        let _ = write!(svg, "<text x=\"{LEFT}\" y=\"{:.1}\">{}</text>", top + 10.0, escaped(&crate::finding::excerpt(lane.name)));
+        let _ = write!(svg, "<text x=\"{LEFT}\" y=\"{:.1}\">{}</text>", top + 10.0, escaped(&label(lane.name)));
         for (at, share) in &lane.mail {
             let x = axis.x(at.as_second());
             let high = (share.clamp(0.0, 1.0) * (LANE - 22.0)).max(1.0);
             let _ = write!(svg, "<path class=\"mail\" d=\"M{x:.1} {base:.1}v-{high:.1}\"/>");
         }
+        for (numbers, x) in together(&lane.moments, axis) {
+            let (anchor, at) = if x > WIDTH - 80.0 { ("end", x - 7.0) } else { ("start", x + 7.0) };
+            let _ = write!(
+                svg,
+                "<text class=\"mark-text\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{numbers}</text>",
+                base - 4.0
+            );
+        }
         for (at, number) in &lane.moments {
             let x = axis.x(at.as_second());
             match number {
-                Some(number) => {
-                    let _ = write!(
-                        svg,
-                        "<circle class=\"mark\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"4.5\"/><text class=\"mark-text\" x=\"{:.1}\" y=\"{:.1}\">{number}</text>",
-                        base - 8.0,
-                        x + 7.0,
-                        base - 4.0
-                    );
+                Some(_) => {
+                    let _ = write!(svg, "<circle class=\"mark\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"4.5\"/>", base - 8.0);
                 }
                 None => {
                     let _ = write!(svg, "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"2.5\"/>", base - 8.0);
@@ -242,6 +259,36 @@ pub fn time_line(id: &str, title: &str, description: &str, lanes: &[Lane<'_>], a
     days(&mut svg, axis, bottom);
     svg.push_str("</svg>");
     svg
+}
+
+/// A label that fits.
+fn label(name: &str) -> String {
+    const MOST: usize = 60;
+    if name.chars().count() <= MOST {
+        return name.to_owned();
+    }
+    let start: String = name.chars().take(MOST).collect();
+    format!("{start}…")
+}
+
+/// The numbers of moments that stand too close for a number each: `3–7`.
+fn together(moments: &[(Timestamp, Option<usize>)], axis: Axis) -> Vec<(String, f64)> {
+    let mut groups: Vec<(usize, usize, f64)> = Vec::new();
+    for (at, number) in moments {
+        let Some(number) = *number else { continue };
+        let x = axis.x(at.as_second());
+        match groups.last_mut() {
+            Some((_, last, near)) if x - *near < 40.0 => {
+                *last = number;
+                *near = x;
+            }
+            _ => groups.push((number, number, x)),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(first, last, x)| if first == last { (first.to_string(), x) } else { (format!("{first}–{last}"), x) })
+        .collect()
 }
 
 /// Joins bars so that there are not more than a chart can show.

@@ -4,7 +4,7 @@ use super::chart::{self, Axis, Bar, Lane, Mark};
 use super::page;
 use crate::investigation::actor::Triage;
 use crate::investigation::attribution::Known;
-use crate::investigation::indicator::Sign;
+use crate::investigation::indicator::{Sign, Strength};
 use crate::investigation::runbook::ItemState;
 use crate::investigation::verdict::CaseVerdict;
 use crate::report::investigation::view::{Change, Connector, View};
@@ -42,6 +42,49 @@ impl Page<'_> {
         at.strftime("%-d %B %Y, %H:%M UTC").to_string()
     }
 
+    /// The latest time that anything in the evidence tells of.
+    fn last_evidence(&self) -> Option<String> {
+        let coverage = &self.view.coverage;
+        let mail = coverage.mail.as_ref().map(|mail| mail.last);
+        let last = coverage.states.iter().copied().chain(mail).max()?;
+        Some(self.day_and_time(&last))
+    }
+
+    /// What the runbook demands first, without its commands.
+    fn to_do(&self) -> Vec<String> {
+        let items = self.view.runbook.steps.iter().flat_map(|step| &step.items);
+        let all: Vec<String> = items.filter(|item| item.state == ItemState::ToDo).map(|item| item.title.clone()).collect();
+        let more = all.len().saturating_sub(MOST_SAID);
+        let mut said: Vec<String> = all.into_iter().take(MOST_SAID).collect();
+        if more > 0 {
+            said.push(format!("and {more} more"));
+        }
+        said
+    }
+
+    /// Why, in the words of the indicators; of one about which too little is known, what is missing.
+    #[allow(clippy::unused_self, reason = "called from the template")]
+    fn why(&self, own: &Connector) -> Vec<String> {
+        if own.verdict == CaseVerdict::NotEnoughEvidence {
+            return own.reasons.clone();
+        }
+        let counted = own.signs.iter().filter(|sign| sign.strength >= Strength::Weak);
+        counted
+            .map(|sign| {
+                let weak = if sign.strength == Strength::Weak { " (weak)" } else { "" };
+                format!("{}{weak}", View::title_of(sign.indicator))
+            })
+            .collect()
+    }
+
+    #[allow(clippy::unused_self, reason = "called from the template")]
+    fn sessions(&self, triage: &Triage) -> String {
+        match triage.sessions.len() {
+            1 => "one session".to_owned(),
+            many => format!("{many} sessions"),
+        }
+    }
+
     #[allow(clippy::unused_self, reason = "called from the template")]
     fn joined(&self, words: &[String]) -> String {
         words.join("; ")
@@ -71,7 +114,7 @@ impl Page<'_> {
 
     #[allow(clippy::unused_self, reason = "called from the template")]
     fn numbers(&self, sign: &Sign) -> String {
-        let all: Vec<String> = sign.numbers.iter().map(|own| format!("{}: {}", own.name, own.value)).collect();
+        let all: Vec<String> = sign.numbers.iter().map(|own| format!("{}: {}", own.name, rounded(own.value))).collect();
         all.join(", ")
     }
 
@@ -113,16 +156,28 @@ impl Page<'_> {
         let mut said = Vec::new();
         let of = |verdict: CaseVerdict| view.connectors.iter().filter(|own| own.verdict == verdict).collect::<Vec<_>>();
         let bad = of(CaseVerdict::Compromised);
-        for own in bad.iter().chain(&of(CaseVerdict::Suspicious)) {
+        let suspicious = of(CaseVerdict::Suspicious);
+        for own in bad.iter().chain(&suspicious).take(MOST_SAID) {
             said.push(self.sentence(own));
+        }
+        let more = (bad.len() + suspicious.len()).saturating_sub(MOST_SAID);
+        if more > 0 {
+            said.push(format!("{more} more connectors are suspicious or compromised; the table below names them."));
         }
         let unsure = of(CaseVerdict::NotEnoughEvidence).len();
         let fine = of(CaseVerdict::NoSign).len();
         if fine > 0 {
-            said.push(format!("{} shows no sign of compromise in the evidence that was looked at.", count(fine)));
+            let who = match (fine, fine == view.connectors.len()) {
+                (1, true) => "The connector shows".to_owned(),
+                (1, false) => "One other shows".to_owned(),
+                (many, true) => format!("All {many} connectors show"),
+                (many, false) => format!("The other {many} show"),
+            };
+            said.push(format!("{who} no sign of compromise in the evidence that was looked at."));
         }
         if unsure > 0 {
-            said.push(format!("About {} nothing can be said: evidence is missing.", count(unsure).to_lowercase()));
+            let who = if unsure == 1 { "one connector".to_owned() } else { format!("{unsure} connectors") };
+            said.push(format!("About {who} nothing can be said: evidence is missing."));
         }
         if view.connectors.is_empty() {
             said.push("No connector was found in the evidence.".to_owned());
@@ -139,13 +194,13 @@ impl Page<'_> {
         let mut sentence = format!("The connector \u{201c}{}\u{201d} {what}.", crate::finding::excerpt(name));
         let changes = self.changes_of(own);
         if let Some((_, change)) = changes.iter().find(|(_, change)| change.direction == Some("widens")) {
-            let who = change.records.first().map_or_else(|| ", and no record says by whom".to_owned(), |record| format!(", by {}", record.actor.words()));
+            let who = change.records.first().map_or_else(|| ", and no record says by whom".to_owned(), |record| format!(", by {}", crate::finding::excerpt(&record.actor.words())));
             sentence.push_str(&format!(" It was changed on {}{who}.", self.day_and_time(&change.at)));
         }
         let mails: u64 = own.mail.iter().map(|hour| hour.mails).sum();
         let filtered: u64 = own.mail.iter().map(|hour| hour.filtered).sum();
         if mails > 0 {
-            sentence.push_str(&format!(" {mails} mails went through it in the time that is covered, of which {filtered} were filtered as spam."));
+            sentence.push_str(&format!(" {} mails went through it in the time that is covered, of which {} were filtered as spam.", grouped(mails), grouped(filtered)));
         }
         sentence
     }
@@ -158,13 +213,30 @@ impl Page<'_> {
     }
 
     fn volume(&self, own: &Connector, number: &usize) -> Option<String> {
+        self.chart(own, &format!("v{number}"), "", self.axis()?)
+    }
+
+    /// The days around the changes, where the whole is too long to show them.
+    fn zoom(&self, own: &Connector, number: &usize) -> Option<String> {
+        const DAY: i64 = 86_400;
+        let changes: Vec<Timestamp> = self.changes_of(own).iter().map(|(_, change)| change.at).collect();
+        let unusual = own.mail.iter().filter(|hour| hour.upper.is_some_and(|upper| to_f64(hour.mails) > upper));
+        let times: Vec<Timestamp> = changes.iter().copied().chain(unusual.map(|hour| hour.hour)).collect();
+        if changes.is_empty() {
+            return None;
+        }
+        let axis = self.axis()?.around(&times, DAY, 2 * DAY)?;
+        self.chart(own, &format!("z{number}"), " around its changes", axis)
+    }
+
+    fn chart(&self, own: &Connector, id: &str, part: &str, axis: Axis) -> Option<String> {
         if own.mail.is_empty() {
             return None;
         }
-        let axis = self.axis()?;
         let bars: Vec<Bar> = own
             .mail
             .iter()
+            .filter(|hour| axis.holds(hour.hour))
             .map(|hour| Bar {
                 at: hour.hour,
                 mails: to_f64(hour.mails),
@@ -176,6 +248,7 @@ impl Page<'_> {
         let marks: Vec<Mark> = self
             .changes_of(own)
             .into_iter()
+            .filter(|(_, change)| axis.holds(change.at))
             .map(|(number, change)| Mark { at: change.at, number })
             .collect();
         let most = own.mail.iter().max_by_key(|hour| hour.mails)?;
@@ -191,8 +264,8 @@ impl Page<'_> {
             most.mails,
             marks.len()
         );
-        let title = format!("Mail through {}", own.connector.name);
-        Some(chart::volume(&format!("v{number}"), &title, &description, &chart::joined(&bars, axis), &marks, axis))
+        let title = format!("Mail through {}{part}", own.connector.name);
+        Some(chart::volume(id, &title, &description, &chart::joined(&bars, axis), &marks, axis))
     }
 
     fn time_line(&self) -> Option<String> {
@@ -230,14 +303,32 @@ impl Page<'_> {
     }
 }
 
+/// So many sentences and things to do stand in the summary.
+const MOST_SAID: usize = 6;
+
 /// So many actors and connectors have a lane of their own.
 const MOST_LANES: usize = 6;
 
-fn count(connectors: usize) -> String {
-    match connectors {
-        1 => "One connector".to_owned(),
-        many => format!("Each of {many} connectors"),
+/// Counts whole, shares with two digits that say something.
+fn rounded(value: f64) -> String {
+    if value.abs() >= 10.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{}", (value * 1000.0).round() / 1000.0)
     }
+}
+
+/// A number that can be read: 12,345.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of mail stay far below 2^53")]
