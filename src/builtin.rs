@@ -350,6 +350,14 @@ pub static ALL: &[BuiltIn] = &[
         fix: "Set-AdminAuditLogConfig -UnifiedAuditLogIngestionEnabled $true, and find out who switched it off and when.",
     },
     BuiltIn {
+        id: "connector-operation",
+        title: "Somebody changed a connector, by the audit log",
+        severity: "low; whether it was approved the comparison with the baseline says",
+        usual: Low,
+        why: "connguard watch tells who did what as soon as the log says so. Records arrive minutes to a day late.",
+        fix: "Ask who did it whether it was meant; connguard investigate joins it with what changed.",
+    },
+    BuiltIn {
         id: "evidence-incomplete",
         title: "A part of the evidence could not be read, or may not be all",
         severity: "medium",

@@ -12,6 +12,9 @@
 //!                ├──────► change ──► gate (the same judgement, of what is not made yet)
 //!                ├──────► proposal ──► review ──► signing (what is approved next, and by whom)
 //!                └──────► history (every snapshot in git; is a source itself, and a memory)
+//!
+//! evidence (logs, traces) ──► investigation ◄── history, drift
+//!                                   └──────► report ──► case (what people work through)
 //! ```
 //!
 //! Modules stand here in reading order: each may use those above it and none

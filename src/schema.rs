@@ -10,6 +10,7 @@ use crate::exchange::Credential;
 use crate::exchange::cloud::CLOUDS;
 use crate::finding::Severity;
 use crate::policy::predicate;
+use crate::policy::threshold::Threshold;
 use crate::snapshot::{Part, SourceKind};
 use crate::source::export::EXPORT_VERSION;
 use serde_json::{Map, Value, json};
@@ -225,6 +226,16 @@ pub fn root() -> Value {
     )
 }
 
+/// The numbers by which an investigation judges, by name.
+fn thresholds() -> Value {
+    let all = Threshold::ALL.iter().map(|own| {
+        let row = own.row();
+        let text = format!("{} (default: {}).", row.meaning, row.usual);
+        (row.name.to_owned(), json!({ "type": "number", "minimum": 0, "description": text }))
+    });
+    Value::Object(all.collect())
+}
+
 /// `policies/policy.yaml`
 pub fn policy() -> Value {
     let sources =
@@ -258,6 +269,7 @@ pub fn policy() -> Value {
             }),
             &[],
         ),
+        "investigation": object(thresholds(), &[]),
         "gate": object(
             json!({ "narrowing": { "enum": ["pass", "review"], "description": "What the gate does with a change that only narrows trust (default: pass)." } }),
             &[],

@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From what knows nothing to what knows all; modules of one line do not know each other.
-const ORDER: [&[&str]; 13] = [
+const ORDER: [&[&str]; 16] = [
     &[
         "canonical",
         "digest",
@@ -32,15 +32,23 @@ const ORDER: [&[&str]; 13] = [
     &["snapshot", "trust", "signing"],
     &["baseline", "builtin", "exchange", "versions"],
     &["drift", "policy", "source"],
+    &["evidence"],
     &["review", "proposal", "plan", "change"],
     &["assessment"],
     &["verdict", "gate"],
     &["history"],
-    &["report", "schema", "cli"],
+    &["investigation"],
+    &["report", "schema", "case", "cli"],
 ];
 
 /// `report` and `schema` know of each other's kind only through `cli`.
-const LAST: [(&str, &str); 3] = [("cli", "report"), ("cli", "schema"), ("cli", "cli")];
+const LAST: [(&str, &str); 5] = [
+    ("case", "report"),
+    ("cli", "case"),
+    ("cli", "report"),
+    ("cli", "schema"),
+    ("cli", "cli"),
+];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -6,6 +6,7 @@ use super::{Common, Failure, Outcome, TrustArgs};
 use crate::builtin::{self, BuiltIn};
 use crate::document::reader::nearest;
 use crate::hostile_text::visible;
+use crate::investigation::indicator::{self, Indicator};
 use crate::policy::rule::{About, Rule};
 use crate::report::human::{WIDTH, wrap};
 use owo_colors::OwoColorize as _;
@@ -14,6 +15,10 @@ use std::fmt::Write as _;
 pub(super) fn run(common: &Common, id: &str, console: &Console) -> Outcome {
     if let Some(own) = builtin::find(id) {
         console.text(&of_own(own))?;
+        return Ok(0);
+    }
+    if let Some(own) = indicator::find(id) {
+        console.text(&of_indicator(own))?;
         return Ok(0);
     }
     let repository = Repository::find(common, &TrustArgs::default(), console)?;
@@ -29,7 +34,8 @@ pub(super) fn run(common: &Common, id: &str, console: &Console) -> Outcome {
     let known = rules
         .iter()
         .map(|rule| rule.id.as_str())
-        .chain(builtin::ALL.iter().map(|own| own.id));
+        .chain(builtin::ALL.iter().map(|own| own.id))
+        .chain(indicator::ALL.iter().map(|own| own.id));
     let help = nearest(id, known).map_or_else(
         || "`connguard policy list` shows the rules".to_owned(),
         |near| format!("did you mean {near:?}?"),
@@ -47,6 +53,26 @@ fn of_own(own: &BuiltIn) -> String {
     let _ = writeln!(
         text,
         "This is one of connguard's own findings: no policy changes it, nothing accepts it."
+    );
+    text
+}
+
+fn of_indicator(own: &Indicator) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}  an indicator of connguard investigate\n{}\n", own.id.bold(), own.title);
+    let _ = writeln!(text, "{}\n{}\n", "Why".bold(), paragraphs(own.why));
+    let numbers = own.thresholds();
+    if !numbers.is_empty() {
+        let _ = writeln!(text, "{}", "Thresholds".bold());
+    }
+    for threshold in numbers {
+        let row = threshold.row();
+        let _ = writeln!(text, "{}", paragraphs(&format!("{} = {}: {}", row.name, row.usual, row.meaning)));
+    }
+    let _ = writeln!(
+        text,
+        "\n{}",
+        paragraphs("The policy changes a threshold (investigation: { NAME: NUMBER }), or one run: --set NAME=NUMBER, which the report says.")
     );
     text
 }

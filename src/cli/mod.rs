@@ -37,6 +37,7 @@ mod state;
 mod status;
 mod targets;
 mod trust;
+mod watch;
 
 use crate::digest::Digest;
 use crate::document::time::parse_time;
@@ -127,6 +128,9 @@ enum Command {
     /// Print the queries that count mail where it is, in Defender or Sentinel
     #[command(subcommand)]
     Hunt(hunt::HuntCommand),
+    /// Look again and again, and tell what is new at once
+    #[command(after_help = watch::AFTER_HELP)]
+    Watch(watch::WatchArgs),
     /// Say whether a tenant can be read and what is missing; and whether its identity can do more than it should
     #[command(after_help = doctor::AFTER_HELP)]
     Doctor(doctor::DoctorArgs),
@@ -269,6 +273,7 @@ fn run(cli: &Cli, console: &Console) -> Outcome {
         Command::Case(command) => case::run(&cli.common, command, console),
         Command::Hunt(command) => hunt::run(&cli.common, command, console),
         Command::Investigate(arguments) => investigate::run(&cli.common, arguments, console),
+        Command::Watch(arguments) => watch::run(&cli.common, arguments, console),
         Command::Doctor(arguments) => doctor::run(&cli.common, arguments, console),
         Command::Fetch(arguments) => fetch::run(&cli.common, arguments, console),
         Command::Snapshot(arguments) => snapshot::run(&cli.common, arguments, console),

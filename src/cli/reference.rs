@@ -31,6 +31,10 @@ pub(super) enum SchemaKind {
     Plan,
     /// what `connguard gate --document` reads
     Connector,
+    /// `connguard investigate --format json`
+    Investigation,
+    /// one row of what `connguard hunt show mail-by-hour` returns
+    Traffic,
 }
 
 pub(super) fn schema(kind: SchemaKind, console: &Console) -> Outcome {
@@ -46,6 +50,8 @@ pub(super) fn schema(kind: SchemaKind, console: &Console) -> Outcome {
         SchemaKind::Report => crate::report::json::schema(),
         SchemaKind::Connector => schema::connector(),
         SchemaKind::Plan => crate::plan::wire::schema(),
+        SchemaKind::Investigation => crate::report::investigation::view::schema(),
+        SchemaKind::Traffic => crate::evidence::traffic::row_schema(),
     };
     console.result(&canonical::to_string(&schema))?;
     Ok(0)

@@ -2,7 +2,7 @@
 
 use super::attribution::Actor;
 use super::indicator::Strength;
-use super::threshold::{Threshold, Thresholds};
+use crate::policy::threshold::{Threshold, Thresholds};
 use crate::connector::address::AddressSet;
 use crate::evidence::audit::{AuditLog, AuditRecord, Topic};
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +47,8 @@ pub struct Operation {
 pub struct Triage {
     /// The actor.
     pub actor: Actor,
+    /// Whether it changed a connector in the time that was looked at.
+    pub changed_connectors: bool,
     /// The addresses from which it changed connectors.
     #[schemars(with = "Vec<String>")]
     pub addresses: BTreeSet<IpAddr>,
@@ -97,6 +99,7 @@ pub fn triage(
     let listed: Vec<&&AuditRecord> = own.iter().filter(|record| record.topic != Topic::SignIn).collect();
     Triage {
         actor: actor.clone(),
+        changed_connectors: !on_connectors.is_empty(),
         sessions: on_connectors
             .iter()
             .filter(|record| !record.session.is_empty())

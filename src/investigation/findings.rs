@@ -36,7 +36,7 @@ pub struct LogCoverage {
     pub records: u64,
     /// Records of people and applications.
     pub kept: u64,
-    /// Records that were there more than once.
+    /// Records of people and applications that were there more than once.
     pub duplicates: u64,
     /// Records of the service's own work.
     pub noise: u64,

@@ -15,7 +15,6 @@ pub mod findings;
 pub mod indicator;
 pub mod runbook;
 mod subjects;
-pub mod threshold;
 pub mod verdict;
 
 pub use findings::Coverage;
@@ -28,6 +27,7 @@ use crate::evidence::FileReport;
 use crate::evidence::audit::{Alert, AuditLog, Topic};
 use crate::evidence::traffic::{Routes, Traffic};
 use crate::finding::{Direction, Finding, Subject};
+use crate::policy::threshold::Thresholds;
 use crate::snapshot::{Organization, Part, Snapshot};
 use actor::Triage;
 use attribution::{Actor, Attribution, Change, State};
@@ -35,7 +35,6 @@ use indicator::{Case, Sign};
 use jiff::Timestamp;
 use runbook::Runbook;
 use std::collections::BTreeMap;
-use threshold::Thresholds;
 use verdict::CaseVerdict;
 
 /// What an investigation is made from.
@@ -252,7 +251,23 @@ fn known<'a>(question: &Question<'a>) -> Known<'a> {
     }
 }
 
-/// Those who changed connectors, in the order in which they did first.
+/// What administrators do that attackers do, beside connectors.
+const NOTABLE: [Topic; 8] = [
+    Topic::Unblock,
+    Topic::TransportRule,
+    Topic::InboxRule,
+    Topic::Organization,
+    Topic::Role,
+    Topic::Application,
+    Topic::Consent,
+    Topic::Credentials,
+];
+
+/// So many of those who changed no connector are looked at.
+const MOST_OTHERS: usize = 20;
+
+/// Those who changed connectors, in the order in which they did first; then those who changed rules, roles and
+/// applications, as where no connector is known to have been changed they are all there is to look at.
 fn actors(question: &Question<'_>) -> Vec<Triage> {
     let Some(log) = question.log else {
         return Vec::new();
@@ -266,9 +281,16 @@ fn actors(question: &Question<'_>) -> Vec<Triage> {
             }
         }
     }
+    found.retain(|(actor, _)| !actor.service);
+    let most = found.len() + MOST_OTHERS;
+    for record in log.records.iter().filter(|own| NOTABLE.contains(&own.topic) && !own.is_service()) {
+        let known = found.iter().any(|(actor, _)| actor.is(record));
+        if !known && found.len() < most {
+            found.push((Actor::of(record), vec![record.time]));
+        }
+    }
     found
         .iter()
-        .filter(|(actor, _)| !actor.service)
         .map(|(actor, times)| actor::triage(actor, times, (log, &question.thresholds), question.hosting))
         .collect()
 }

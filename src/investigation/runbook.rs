@@ -206,7 +206,8 @@ impl Making<'_> {
         if self.known.log.is_none() {
             return "there is no audit log".to_owned();
         }
-        let mut all: Vec<String> = self.actors.iter().map(|own| own.actor.words()).collect();
+        let changed = self.actors.iter().filter(|own| own.changed_connectors);
+        let mut all: Vec<String> = changed.map(|own| own.actor.words()).collect();
         all.dedup();
         if all.is_empty() {
             "no record about connectors in the time that the log covers".to_owned()
@@ -335,7 +336,9 @@ fn account_items(triage: &Triage) -> Vec<Item> {
     let worst = triage.signs.iter().map(|own| own.strength).max();
     let said: Vec<String> = triage.signs.iter().map(|own| own.words.clone()).collect();
     let found = if said.is_empty() { "the log holds nothing unusual about it".to_owned() } else { crate::investigation::sentences(&said) };
-    let state = if worst >= Some(Strength::Weak) { ItemState::ToDo } else { ItemState::Answered };
+    // Of those who changed no connector only what is strong is a reason to act.
+    let least = if !triage.changed_connectors { Strength::Strong } else { Strength::Weak };
+    let state = if worst >= Some(least) { ItemState::ToDo } else { ItemState::Answered };
     let mut items = Vec::new();
     if actor.user.contains('@') {
         let user = literal::text(&actor.user);

@@ -1,6 +1,7 @@
 //! The policy file: tenants, thresholds, which rules, and what is changed about them.
 
 use super::rule::read_severity;
+use super::threshold::Thresholds;
 use super::settings::{self, Narrowing, PlanLimits};
 use crate::connector::property::Property;
 use crate::digest::Digest;
@@ -43,6 +44,8 @@ pub struct Document {
     pub may_be_absent: BTreeMap<Property, String>,
     /// How much one plan may change.
     pub plan: PlanLimits,
+    /// The numbers by which an investigation judges.
+    pub investigation: Thresholds,
     /// What the gate does with a change that only narrows trust.
     pub narrowing: Narrowing,
     /// Roots with which trust was meant to begin anew.
@@ -153,6 +156,10 @@ fn read(reader: &Reader<'_>, node: &Node, catalogue_ids: &[&str]) -> Option<Docu
         || Some(Narrowing::default()),
         |node| settings::gate(reader, node),
     );
+    let investigation = fields.optional("investigation").map_or_else(
+        || Some(Thresholds::default()),
+        |node| settings::investigation(reader, node),
+    );
     let trust_restarts = fields
         .optional("trust_restarts")
         .map_or_else(|| Some(Vec::new()), |node| reader.list(node, read_restart));
@@ -185,6 +192,7 @@ fn read(reader: &Reader<'_>, node: &Node, catalogue_ids: &[&str]) -> Option<Docu
         may_be_absent: may_be_absent?,
         plan: plan?,
         narrowing: narrowing?,
+        investigation: investigation?,
         trust_restarts: trust_restarts?,
     })
 }

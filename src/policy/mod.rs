@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod predicate;
 pub mod rule;
 pub mod settings;
+pub mod threshold;
 
 use crate::digest::Digest;
 use crate::document::{Problem, Problems, Source};

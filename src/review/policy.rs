@@ -119,6 +119,16 @@ fn compare(review: &mut Review, before: &Document, now: &Document) {
         wider(now.change_window > before.change_window),
     );
     settled(review, before.plan, before.narrowing, now);
+    let thresholds = |document: &Document| {
+        let changed: Vec<String> = document
+            .investigation
+            .changed()
+            .map(|(name, number)| format!("{name} = {number}"))
+            .collect();
+        if changed.is_empty() { "the usual ones".to_owned() } else { changed.join(", ") }
+    };
+    // Which way makes an indicator quieter differs: whoever signs looks at each.
+    review.changed("thresholds of the investigation", thresholds(before), thresholds(now), Direction::Widens);
     let fewer = now.catalogue == Catalogue::Nothing;
     review.changed("catalogue", catalogue(before), catalogue(now), wider(fewer));
     review.life(Some(&before.header), &now.header);

@@ -24,7 +24,10 @@ mod history;
 mod history_attacks;
 mod history_robust;
 mod hostile;
+#[path = "../../examples/incident/generator/mod.rs"]
+mod incident;
 mod init;
+mod investigate;
 mod keys;
 mod notify;
 mod plan;

@@ -21,7 +21,9 @@ mod faults;
 mod fleet;
 #[path = "../integration/harness.rs"]
 mod harness;
+mod investigate;
 mod odd;
 mod secrets;
 mod sign_in;
+mod watch;
 mod world;

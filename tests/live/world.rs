@@ -66,6 +66,8 @@ impl World {
         let config = config
             .replace("http://127.0.0.1:8440", &emulator.login())
             .replace("http://127.0.0.1:8441", &emulator.exchange());
+        let graph = format!("endpoints: {{ graph: \"{}\", ", emulator.graph());
+        let config = config.replace("endpoints: { ", &graph);
         repo.write("connguard.yaml", config);
         Self { emulator, repo }
     }

@@ -16,7 +16,7 @@ use crate::evidence::audit::AuditLog;
 use crate::evidence::traffic::{Routes, Traffic};
 use crate::evidence::{Configuration, File, FileReport, Form, Progress, read_configuration, read_logs, read_mail, survey};
 use crate::investigation::attribution::{Attribution, State, attribute};
-use crate::investigation::threshold::Thresholds;
+use crate::policy::threshold::Thresholds;
 use crate::investigation::{Question, routes};
 use crate::snapshot::{Organization, Part, Snapshot};
 use jiff::Timestamp;

@@ -11,7 +11,7 @@ use super::repository::Repository;
 use super::targets::{From, parse_from};
 use super::{Common, Outcome, TrustArgs, parse_report, parse_time_argument};
 use crate::investigation::investigate;
-use crate::investigation::threshold::{Threshold, Thresholds};
+use crate::policy::threshold::{Threshold, Thresholds};
 use crate::report::investigation::{Format, Options, View, render};
 use clap::Args;
 use inputs::Inputs;
@@ -102,7 +102,9 @@ fn parse_threshold(text: &str) -> Result<(Threshold, f64), String> {
 
 pub(super) fn run(common: &Common, arguments: &InvestigateArgs, console: &Console) -> Outcome {
     let repository = Repository::find(common, &arguments.trust, console)?;
-    let mut thresholds = Thresholds::default();
+    // What was signed first, then the operator's own word, which the report names.
+    let policy = repository.as_ref().and_then(Repository::verified_policy);
+    let mut thresholds = policy.map_or_else(Thresholds::default, |own| own.document.investigation.clone());
     for (threshold, number) in &arguments.set {
         thresholds.set(*threshold, *number);
     }

@@ -32,11 +32,15 @@ pub fn is_aggregate(keys: &[String]) -> bool {
         .all(|name| keys.iter().any(|key| key == name))
 }
 
-#[derive(Deserialize)]
+/// Mail of one hour and connector, as a query that counts it returns it.
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct Row {
+    /// The beginning of the hour, UTC.
     hour: String,
+    /// The connector's name, as `EmailEvents` has it; empty for outbound mail of none.
     connector: Option<String>,
+    /// Mails, one for each recipient.
     mails: u64,
     #[serde(default)]
     fates: u64,
@@ -109,4 +113,9 @@ pub fn read(
         hours.entry(hour).or_default().add(&cell);
     }
     Ok(seconds)
+}
+
+/// The JSON Schema of a row.
+pub fn schema() -> serde_json::Value {
+    serde_json::to_value(schemars::schema_for!(Row)).unwrap_or_default()
 }

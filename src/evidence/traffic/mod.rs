@@ -9,7 +9,7 @@ mod routes;
 
 pub use cell::Cell;
 pub use collect::{Collector, MAX_RECIPIENTS};
-pub use hunted::{ROW_SCHEMA, is_aggregate, read as read_hunted};
+pub use hunted::{ROW_SCHEMA, is_aggregate, read as read_hunted, schema as row_schema};
 pub use routes::{Approved, Route, Routes, address};
 
 use std::collections::BTreeMap;

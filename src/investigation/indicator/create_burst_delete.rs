@@ -3,7 +3,7 @@
 use super::measure::to_f64;
 use super::{Case, Indicator, Sign, Strength};
 use crate::investigation::attribution::ChangeKind;
-use crate::investigation::threshold::Threshold;
+use crate::policy::threshold::Threshold;
 
 pub(super) const INDICATOR: Indicator = Indicator {
     id: "create-burst-delete",

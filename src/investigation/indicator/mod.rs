@@ -18,7 +18,7 @@ pub use volume_rise::{Band, band};
 use super::Examined;
 use super::actor::Triage;
 use super::attribution::Change;
-use super::threshold::{Threshold, Thresholds};
+use crate::policy::threshold::{Threshold, Thresholds};
 use crate::evidence::traffic::{Cell, Hour, Traffic};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -249,4 +249,12 @@ pub static ALL: &[Indicator] = &[
 /// Finds one by its id.
 pub fn find(id: &str) -> Option<&'static Indicator> {
     ALL.iter().find(|own| own.id == id)
+}
+
+impl Indicator {
+    /// The thresholds that are named after it.
+    pub fn thresholds(&self) -> Vec<Threshold> {
+        let own = |threshold: &&Threshold| threshold.name().split('.').next() == Some(self.id);
+        Threshold::ALL.iter().filter(own).copied().collect()
+    }
 }

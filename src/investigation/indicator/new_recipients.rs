@@ -4,7 +4,7 @@ use super::measure::worst_share;
 use crate::evidence::traffic::{Cell, Hour};
 use super::shares::{self, Asked};
 use super::{Case, Indicator, Sign};
-use crate::investigation::threshold::Threshold;
+use crate::policy::threshold::Threshold;
 use std::collections::BTreeMap;
 
 pub(super) const INDICATOR: Indicator = Indicator {

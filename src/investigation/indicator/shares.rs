@@ -3,7 +3,7 @@
 use super::measure::Share;
 use super::{Case, Sign, Strength};
 use crate::evidence::traffic::{Cell, Hour, Traffic};
-use crate::investigation::threshold::Threshold;
+use crate::policy::threshold::Threshold;
 use std::collections::BTreeMap;
 
 /// A share may differ by so many standard deviations of chance.

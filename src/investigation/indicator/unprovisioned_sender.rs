@@ -3,7 +3,7 @@
 use super::measure::worst_share;
 use super::shares::{self, Asked};
 use super::{Case, Indicator, Sign};
-use crate::investigation::threshold::Threshold;
+use crate::policy::threshold::Threshold;
 
 pub(super) const INDICATOR: Indicator = Indicator {
     id: "unprovisioned-sender",

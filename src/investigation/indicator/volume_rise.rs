@@ -8,7 +8,7 @@
 use super::measure::{MAD, deviation, median, to_f64};
 use super::{Case, Indicator, Sign, Strength};
 use crate::evidence::traffic::{Cell, Hour};
-use crate::investigation::threshold::{Threshold, Thresholds};
+use crate::policy::threshold::{Threshold, Thresholds};
 use std::collections::BTreeMap;
 
 pub(super) const INDICATOR: Indicator = Indicator {

@@ -8,7 +8,7 @@ use crate::investigation::actor::Triage;
 use crate::investigation::attribution::{ChangeKind, Evidence, Known};
 use crate::investigation::indicator::{self, Sign};
 use crate::investigation::runbook::Runbook;
-use crate::investigation::threshold::{Threshold, Thresholds};
+use crate::policy::threshold::{Threshold, Thresholds};
 use crate::investigation::verdict::CaseVerdict;
 use crate::investigation::{Coverage, Investigation, Judged};
 use jiff::Timestamp;
@@ -325,4 +325,9 @@ fn finding(own: &crate::finding::Finding) -> Finding {
         fix: own.fix.clone(),
         place: place.map(ToString::to_string).unwrap_or_default(),
     }
+}
+
+/// The schema of an investigation.
+pub fn schema() -> serde_json::Value {
+    serde_json::to_value(schemars::schema_for!(View)).unwrap_or_default()
 }
