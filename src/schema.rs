@@ -231,7 +231,10 @@ fn thresholds() -> Value {
     let all = Threshold::ALL.iter().map(|own| {
         let row = own.row();
         let text = format!("{} (default: {}).", row.meaning, row.usual);
-        (row.name.to_owned(), json!({ "type": "number", "minimum": 0, "description": text }))
+        (
+            row.name.to_owned(),
+            json!({ "type": "number", "minimum": 0, "description": text }),
+        )
     });
     Value::Object(all.collect())
 }

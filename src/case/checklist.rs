@@ -90,7 +90,11 @@ impl Checklist {
     pub fn tick(&mut self, id: &str, tick: Tick) -> Result<(), TickError> {
         let step = self.items.get(id).ok_or(TickError::Unknown)?.step;
         if step == UNBLOCK {
-            let before: Vec<String> = self.open().filter(|(_, own)| own.step == REVERT).map(|(id, _)| id.clone()).collect();
+            let before: Vec<String> = self
+                .open()
+                .filter(|(_, own)| own.step == REVERT)
+                .map(|(id, _)| id.clone())
+                .collect();
             if !before.is_empty() {
                 return Err(TickError::Before(before));
             }
@@ -103,7 +107,9 @@ impl Checklist {
 
     /// What is demanded and not done.
     pub fn open(&self) -> impl Iterator<Item = (&String, &Entry)> {
-        self.items.iter().filter(|(_, own)| own.demanded && own.done.is_none())
+        self.items
+            .iter()
+            .filter(|(_, own)| own.demanded && own.done.is_none())
     }
 
     /// The list as it is written.
@@ -117,22 +123,38 @@ mod tests {
     use super::*;
 
     fn list() -> Checklist {
-        let entry = |step| Entry { title: String::new(), step, demanded: true, done: None };
+        let entry = |step| Entry {
+            title: String::new(),
+            step,
+            demanded: true,
+            done: None,
+        };
         Checklist {
-            items: [("contain-x", 2), ("revert", 2), ("unblock-x", 3), ("account-y", 4)]
-                .into_iter()
-                .map(|(id, step)| (id.to_owned(), entry(step)))
-                .collect(),
+            items: [
+                ("contain-x", 2),
+                ("revert", 2),
+                ("unblock-x", 3),
+                ("account-y", 4),
+            ]
+            .into_iter()
+            .map(|(id, step)| (id.to_owned(), entry(step)))
+            .collect(),
         }
     }
 
     #[test]
     fn unblocking_comes_after_the_revert() {
-        let tick = Tick { at: Timestamp::UNIX_EPOCH, note: "done".to_owned() };
+        let tick = Tick {
+            at: Timestamp::UNIX_EPOCH,
+            note: "done".to_owned(),
+        };
         let mut list = list();
         assert_eq!(
             list.tick("unblock-x", tick.clone()),
-            Err(TickError::Before(vec!["contain-x".to_owned(), "revert".to_owned()]))
+            Err(TickError::Before(vec![
+                "contain-x".to_owned(),
+                "revert".to_owned()
+            ]))
         );
         for id in ["contain-x", "account-y", "revert", "unblock-x"] {
             assert_eq!(list.tick(id, tick.clone()), Ok(()), "{id}");
@@ -144,7 +166,14 @@ mod tests {
     #[test]
     fn what_was_done_stays_done() {
         let mut list = list();
-        list.tick("revert", Tick { at: Timestamp::UNIX_EPOCH, note: String::new() }).unwrap();
+        list.tick(
+            "revert",
+            Tick {
+                at: Timestamp::UNIX_EPOCH,
+                note: String::new(),
+            },
+        )
+        .unwrap();
         let again = list.with(&Runbook { steps: Vec::new() });
         assert!(again.items["revert"].done.is_some());
         assert_eq!(again.open().count(), 0);

@@ -82,7 +82,10 @@ impl Case {
         if case.schema == SCHEMA {
             Ok(case)
         } else {
-            Err(format!("its schema is {:?}, expected {SCHEMA}", case.schema))
+            Err(format!(
+                "its schema is {:?}, expected {SCHEMA}",
+                case.schema
+            ))
         }
     }
 

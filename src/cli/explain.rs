@@ -59,7 +59,12 @@ fn of_own(own: &BuiltIn) -> String {
 
 fn of_indicator(own: &Indicator) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{}  an indicator of connguard investigate\n{}\n", own.id.bold(), own.title);
+    let _ = writeln!(
+        text,
+        "{}  an indicator of connguard investigate\n{}\n",
+        own.id.bold(),
+        own.title
+    );
     let _ = writeln!(text, "{}\n{}\n", "Why".bold(), paragraphs(own.why));
     let numbers = own.thresholds();
     if !numbers.is_empty() {
@@ -67,12 +72,18 @@ fn of_indicator(own: &Indicator) -> String {
     }
     for threshold in numbers {
         let row = threshold.row();
-        let _ = writeln!(text, "{}", paragraphs(&format!("{} = {}: {}", row.name, row.usual, row.meaning)));
+        let _ = writeln!(
+            text,
+            "{}",
+            paragraphs(&format!("{} = {}: {}", row.name, row.usual, row.meaning))
+        );
     }
     let _ = writeln!(
         text,
         "\n{}",
-        paragraphs("The policy changes a threshold (investigation: { NAME: NUMBER }), or one run: --set NAME=NUMBER, which the report says.")
+        paragraphs(
+            "The policy changes a threshold (investigation: { NAME: NUMBER }), or one run: --set NAME=NUMBER, which the report says."
+        )
     );
     text
 }

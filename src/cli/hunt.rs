@@ -20,7 +20,7 @@ pub(super) enum HuntCommand {
     /// List the queries, with what each costs
     List,
     /// Print a query, ready to be run
-    Show(ShowArgs),
+    Show(Box<ShowArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -67,7 +67,11 @@ pub(super) fn run(common: &Common, command: &HuntCommand, console: &Console) -> 
 fn show(common: &Common, arguments: &ShowArgs, console: &Console) -> Outcome {
     let query = Query::named(&arguments.name).ok_or_else(|| {
         let known: Vec<&str> = QUERIES.iter().map(|own| own.name).collect();
-        Failure::Usage(format!("there is no query {:?}; there are {}", arguments.name, known.join(", ")))
+        Failure::Usage(format!(
+            "there is no query {:?}; there are {}",
+            arguments.name,
+            known.join(", ")
+        ))
     })?;
     let snapshot = snapshot(common, arguments, console)?;
     let mut routes = snapshot.as_ref().map(routes_of).unwrap_or_default();
@@ -85,7 +89,10 @@ fn show(common: &Common, arguments: &ShowArgs, console: &Console) -> Outcome {
     let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let asked = Asked {
         engine: arguments.engine,
-        window: (now - SignedDuration::from_hours(24 * i64::from(arguments.days)), now),
+        window: (
+            now - SignedDuration::from_hours(24 * i64::from(arguments.days)),
+            now,
+        ),
         routes: &routes,
     };
     console.text(&query.text(&asked))?;
@@ -93,7 +100,11 @@ fn show(common: &Common, arguments: &ShowArgs, console: &Console) -> Outcome {
 }
 
 /// The connectors as an export or the history has them.
-fn snapshot(common: &Common, arguments: &ShowArgs, console: &Console) -> Result<Option<Snapshot>, Failure> {
+fn snapshot(
+    common: &Common,
+    arguments: &ShowArgs,
+    console: &Console,
+) -> Result<Option<Snapshot>, Failure> {
     if let Some(path) = &arguments.from {
         return Ok(Some(super::export_file::read(path, None)?.snapshot));
     }

@@ -189,7 +189,9 @@ impl Watch<'_> {
                 continue;
             };
             let digest = snapshot.digest.to_string();
-            let before = self.seen.insert(judged.assessment.tenant.clone(), digest.clone());
+            let before = self
+                .seen
+                .insert(judged.assessment.tenant.clone(), digest.clone());
             changed |= before != Some(digest);
         }
         changed
@@ -203,7 +205,10 @@ impl Watch<'_> {
         }
         let failed = |reason: String| {
             Failure::run(
-                format!("{} does not say what was told before: {reason}", path.display()),
+                format!(
+                    "{} does not say what was told before: {reason}",
+                    path.display()
+                ),
                 "delete it, and everything that is wrong is told anew",
             )
         };
@@ -234,7 +239,10 @@ impl Watch<'_> {
             .and_then(|()| std::fs::rename(&beside, path))
             .map_err(|error| {
                 Failure::run(
-                    format!("what was told cannot be remembered in {}: {error}", path.display()),
+                    format!(
+                        "what was told cannot be remembered in {}: {error}",
+                        path.display()
+                    ),
                     "name a file that can be written with --memory",
                 )
             })
@@ -248,7 +256,10 @@ impl Watch<'_> {
         let at = Timestamp::now();
         let text = format!("{{\"at\":\"{at}\",\"exit_code\":{code}}}\n");
         if let Err(error) = std::fs::write(path, text) {
-            self.console.say(&format!("no sign of life could be written to {}: {error}", path.display()));
+            self.console.say(&format!(
+                "no sign of life could be written to {}: {error}",
+                path.display()
+            ));
         }
     }
 
@@ -259,7 +270,9 @@ impl Watch<'_> {
         target: &Target<'_>,
         looked: &Looked,
     ) -> Vec<Finding> {
-        let exchange = target.configured.and_then(|tenant| Some((tenant, tenant.exchange()?)));
+        let exchange = target
+            .configured
+            .and_then(|tenant| Some((tenant, tenant.exchange()?)));
         let (Some((tenant, exchange)), Ok(Some(_))) = (exchange, &looked.observed) else {
             return Vec::new();
         };
@@ -283,14 +296,18 @@ impl Watch<'_> {
         let live = Live::new(&self.arguments.live, &repository.folder, self.console);
         let to = self.arguments.trust.now();
         let window = (to - LATE, to + SignedDuration::from_mins(5));
-        let answer = live.with_endpoints(tenant, exchange, Endpoints::for_graph, |service, _| {
-            service.audit_records(window, &["exchangeAdmin"], &CONNECTOR_OPERATIONS)
-        })?;
+        let answer =
+            live.with_endpoints(tenant, exchange, Endpoints::for_graph, |service, _| {
+                service.audit_records(window, &["exchangeAdmin"], &CONNECTOR_OPERATIONS)
+            })?;
         let mut collector = Collector::default();
         let mut clock = Clock::new(None);
         for (index, row) in answer.rows.iter().enumerate() {
             let data: serde_json::Value = serde_json::from_str(row).unwrap_or_default();
-            let data = data.get("auditData").map(ToString::to_string).unwrap_or_default();
+            let data = data
+                .get("auditData")
+                .map(ToString::to_string)
+                .unwrap_or_default();
             collector.add(&data, &mut clock, || Location {
                 path: "the audit log".to_owned(),
                 line: index + 1,
@@ -298,7 +315,11 @@ impl Watch<'_> {
             });
         }
         let log = collector.finish();
-        Ok(log.about(Topic::Connector).filter(|own| !own.is_service()).map(finding).collect())
+        Ok(log
+            .about(Topic::Connector)
+            .filter(|own| !own.is_service())
+            .map(finding)
+            .collect())
     }
 }
 
@@ -306,13 +327,23 @@ impl Watch<'_> {
 fn finding(record: &crate::evidence::audit::AuditRecord) -> Finding {
     let evidence = Evidence::of(record);
     let mut finding = builtin::finding("connector-operation", Severity::Low, record.place.clone());
-    let name = record.parameter("Name").or(record.parameter("Identity")).unwrap_or(&record.object);
+    let name = record
+        .parameter("Name")
+        .or(record.parameter("Identity"))
+        .unwrap_or(&record.object);
     finding.connector = Some(Subject {
         id: None,
         name: name.to_owned(),
     });
-    let address = record.client_ip.map(|own| format!(" from {own}")).unwrap_or_default();
-    let sent: Vec<String> = evidence.sent.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let address = record
+        .client_ip
+        .map(|own| format!(" from {own}"))
+        .unwrap_or_default();
+    let sent: Vec<String> = evidence
+        .sent
+        .iter()
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
     finding.message = format!(
         "{} by {}{address} at {}: {}",
         record.operation,

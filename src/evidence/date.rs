@@ -61,7 +61,9 @@ impl Clock {
     /// Unix seconds of a UTC time; `None` where it cannot be read for certain.
     pub fn seconds(&mut self, text: &[u8]) -> Option<i64> {
         self.iso(text)
-            .or_else(|| parse_service_time(std::str::from_utf8(text).ok()?).map(|time| time.as_second()))
+            .or_else(|| {
+                parse_service_time(std::str::from_utf8(text).ok()?).map(|time| time.as_second())
+            })
             .or_else(|| self.written_out(text))
     }
 
@@ -178,8 +180,14 @@ mod tests {
     #[test]
     fn what_is_no_time_is_none() {
         for text in [
-            "", "2021-04-16", "2021-13-16T12:08:47Z", "2021-04-16T25:08:47Z",
-            "2021-04-16T12:61:47Z", "13/13/2021 1:00:00", "4/16/2021 13:08:47 PM", "yesterday",
+            "",
+            "2021-04-16",
+            "2021-13-16T12:08:47Z",
+            "2021-04-16T25:08:47Z",
+            "2021-04-16T12:61:47Z",
+            "13/13/2021 1:00:00",
+            "4/16/2021 13:08:47 PM",
+            "yesterday",
         ] {
             assert_eq!(Clock::new(None).seconds(text.as_bytes()), None, "{text}");
         }

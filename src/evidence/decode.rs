@@ -115,10 +115,7 @@ mod tests {
         let (encoding, mark) = Encoding::of(bytes);
         let mut stream = Decoded::new(bytes.get(mark..).unwrap_or_default(), encoding);
         let mut out = Vec::new();
-        while stream
-            .read_into(&mut out, most)
-            .is_ok_and(|read| read > 0)
-        {}
+        while stream.read_into(&mut out, most).is_ok_and(|read| read > 0) {}
         String::from_utf8_lossy(&out).into_owned()
     }
 

@@ -87,9 +87,7 @@ impl<'f> Found<'f> {
 pub fn survey<'f>(files: &[&'f dyn File]) -> Result<Vec<Found<'f>>, (String, io::Error)> {
     files
         .iter()
-        .map(|file| {
-            look(*file).map_err(|error| (file.path().to_owned(), error))
-        })
+        .map(|file| look(*file).map_err(|error| (file.path().to_owned(), error)))
         .collect()
 }
 

@@ -65,19 +65,26 @@ impl Form {
 
     /// Whether it is a log of what was done.
     pub const fn is_audit(self) -> bool {
-        matches!(self, Self::AuditCsv | Self::AuditJson | Self::AuditGraph | Self::CloudAppEvents)
+        matches!(
+            self,
+            Self::AuditCsv | Self::AuditJson | Self::AuditGraph | Self::CloudAppEvents
+        )
     }
 
     /// Whether it tells of mail.
     pub const fn is_mail(self) -> bool {
-        matches!(self, Self::TraceJson | Self::TraceCsv | Self::Hunted | Self::HuntedCsv)
+        matches!(
+            self,
+            Self::TraceJson | Self::TraceCsv | Self::Hunted | Self::HuntedCsv
+        )
     }
 
     /// Tells what a file is from its first text.
     pub fn of(head: &str) -> Self {
         let text = head.trim_start();
         if text.starts_with("<Objs") || text.starts_with("<?xml") {
-            return if text.contains("schemas.microsoft.com/powershell") || text.starts_with("<Objs") {
+            return if text.contains("schemas.microsoft.com/powershell") || text.starts_with("<Objs")
+            {
                 Self::Clixml
             } else {
                 Self::Unknown
@@ -86,8 +93,12 @@ impl Form {
         if text.starts_with(['[', '{']) {
             return of_json(text);
         }
-        let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with("#TYPE"));
-        of_columns(&rows::csv::fields(lines.next().unwrap_or_default().as_bytes()))
+        let mut lines = text
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with("#TYPE"));
+        of_columns(&rows::csv::fields(
+            lines.next().unwrap_or_default().as_bytes(),
+        ))
     }
 }
 
@@ -109,7 +120,13 @@ fn of_json(text: &str) -> Form {
     let keys = first_keys(text);
     let has = |name: &str| keys.iter().any(|own| own == name);
     let any = |names: &[&str]| names.iter().any(|name| has(name));
-    if has("connguard") || any(&["SenderIPAddresses", "SenderDomains", "TlsSenderCertificateName"]) {
+    if has("connguard")
+        || any(&[
+            "SenderIPAddresses",
+            "SenderDomains",
+            "TlsSenderCertificateName",
+        ])
+    {
         return Form::Connectors;
     }
     if has("auditData") {
@@ -157,7 +174,9 @@ fn first_keys(text: &str) -> Vec<String> {
             b'"' => {
                 let rest = text.get(at..).unwrap_or_default();
                 let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<String>();
-                let Some(Ok(string)) = stream.next() else { return keys };
+                let Some(Ok(string)) = stream.next() else {
+                    return keys;
+                };
                 at += stream.byte_offset();
                 if expects_key {
                     if row_depth.is_none_or(|row| depth.len() == row) {
@@ -171,7 +190,8 @@ fn first_keys(text: &str) -> Vec<String> {
             b'{' => {
                 depth.push(b'{');
                 expects_key = true;
-                let rows = ["value", "results", "Results", "records", "properties", "d"].contains(&last_key.as_str());
+                let rows = ["value", "results", "Results", "records", "properties", "d"]
+                    .contains(&last_key.as_str());
                 if depth.len() == 1 || rows || row_depth.is_none() && depth.first() == Some(&b'[') {
                     if rows || depth.first() == Some(&b'[') {
                         // What stood around the rows is no column of theirs.
@@ -209,23 +229,68 @@ mod tests {
     fn files_are_known_by_what_they_hold() {
         for (head, form) in [
             ("{\"connguard\": \"export/v1\",", Form::Connectors),
-            ("[{\"Enabled\":true,\"SenderIPAddresses\":[", Form::Connectors),
+            (
+                "[{\"Enabled\":true,\"SenderIPAddresses\":[",
+                Form::Connectors,
+            ),
             ("<Objs Version=\"1.1.0.1\"", Form::Clixml),
             ("AuditData,CreationDate,Identity\n", Form::AuditCsv),
-            ("\"RecordId\",\"CreationDate\",\"AuditData\"\n", Form::AuditCsv),
-            ("[{\"CreationTime\":\"2021\",\"Operation\":\"x\"}]", Form::AuditJson),
-            ("{\"CreationTime\":\"2021\",\"Operation\":\"x\"}\n{", Form::AuditJson),
-            ("{\"@odata.context\":\"x\",\"value\":[{\"id\":\"1\",\"createdDateTime\":\"\",\"auditData\":{\"Id\":1", Form::AuditGraph),
-            ("[{\"MessageTraceId\":\"x\",\"Received@data.type\":\"y\",\"Received\":\"\",\"SenderAddress\":\"\",\"RecipientAddress\":\"\"", Form::TraceJson),
-            ("{\"value\":[{\"id\":\"x\",\"senderAddress\":\"\",\"recipientAddress\":\"\",\"receivedDateTime\":\"\"}]}", Form::TraceJson),
-            ("{\"time\":\"\",\"category\":\"AdvancedHunting-EmailEvents\",\"properties\":{\"Timestamp\":\"\",\"SenderMailFromAddress\":\"\",\"RecipientEmailAddress\":\"\"}", Form::TraceJson),
-            ("{\"schema\":[{\"name\":\"Timestamp\",\"type\":\"DateTime\"}],\"results\":[{\"Timestamp\":\"\",\"SenderMailFromAddress\":\"\",\"RecipientEmailAddress\":\"\"}", Form::TraceJson),
-            ("origin_timestamp_utc,sender_address,recipient_status\n", Form::TraceCsv),
-            ("#TYPE Deserialized\r\n\"Received\",\"SenderAddress\",\"RecipientAddress\"\r\n", Form::TraceCsv),
-            ("{\"schema\":[],\"results\":[{\"Hour\":\"\",\"Connector\":\"\",\"Mails\":1}]}", Form::Hunted),
-            ("[{\"ConnectorId\":\"x\",\"Reason\":\"\"}]", Form::BlockedConnectors),
-            ("[{\"DomainName\":\"x\",\"DomainType\":\"Authoritative\"}]", Form::AcceptedDomains),
-            ("{\"Priority@data.type\":\"\",\"Priority\":0,\"Actions\":[\"x\"]}", Form::TransportRules),
+            (
+                "\"RecordId\",\"CreationDate\",\"AuditData\"\n",
+                Form::AuditCsv,
+            ),
+            (
+                "[{\"CreationTime\":\"2021\",\"Operation\":\"x\"}]",
+                Form::AuditJson,
+            ),
+            (
+                "{\"CreationTime\":\"2021\",\"Operation\":\"x\"}\n{",
+                Form::AuditJson,
+            ),
+            (
+                "{\"@odata.context\":\"x\",\"value\":[{\"id\":\"1\",\"createdDateTime\":\"\",\"auditData\":{\"Id\":1",
+                Form::AuditGraph,
+            ),
+            (
+                "[{\"MessageTraceId\":\"x\",\"Received@data.type\":\"y\",\"Received\":\"\",\"SenderAddress\":\"\",\"RecipientAddress\":\"\"",
+                Form::TraceJson,
+            ),
+            (
+                "{\"value\":[{\"id\":\"x\",\"senderAddress\":\"\",\"recipientAddress\":\"\",\"receivedDateTime\":\"\"}]}",
+                Form::TraceJson,
+            ),
+            (
+                "{\"time\":\"\",\"category\":\"AdvancedHunting-EmailEvents\",\"properties\":{\"Timestamp\":\"\",\"SenderMailFromAddress\":\"\",\"RecipientEmailAddress\":\"\"}",
+                Form::TraceJson,
+            ),
+            (
+                "{\"schema\":[{\"name\":\"Timestamp\",\"type\":\"DateTime\"}],\"results\":[{\"Timestamp\":\"\",\"SenderMailFromAddress\":\"\",\"RecipientEmailAddress\":\"\"}",
+                Form::TraceJson,
+            ),
+            (
+                "origin_timestamp_utc,sender_address,recipient_status\n",
+                Form::TraceCsv,
+            ),
+            (
+                "#TYPE Deserialized\r\n\"Received\",\"SenderAddress\",\"RecipientAddress\"\r\n",
+                Form::TraceCsv,
+            ),
+            (
+                "{\"schema\":[],\"results\":[{\"Hour\":\"\",\"Connector\":\"\",\"Mails\":1}]}",
+                Form::Hunted,
+            ),
+            (
+                "[{\"ConnectorId\":\"x\",\"Reason\":\"\"}]",
+                Form::BlockedConnectors,
+            ),
+            (
+                "[{\"DomainName\":\"x\",\"DomainType\":\"Authoritative\"}]",
+                Form::AcceptedDomains,
+            ),
+            (
+                "{\"Priority@data.type\":\"\",\"Priority\":0,\"Actions\":[\"x\"]}",
+                Form::TransportRules,
+            ),
             ("hello\nworld", Form::Unknown),
             ("{\"a\":1}", Form::Unknown),
             ("", Form::Unknown),

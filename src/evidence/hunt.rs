@@ -95,7 +95,10 @@ fn head(asked: &Asked<'_>) -> (String, &'static str) {
         Engine::Defender => "Timestamp",
         Engine::Sentinel => "TimeGenerated",
     };
-    (format!("let Start = datetime({from});\nlet End = datetime({to});\n"), time)
+    (
+        format!("let Start = datetime({from});\nlet End = datetime({to});\n"),
+        time,
+    )
 }
 
 fn mail_by_hour(asked: &Asked<'_>) -> String {
@@ -109,10 +112,16 @@ fn mail_by_hour(asked: &Asked<'_>) -> String {
         .collect();
     let _ = writeln!(text, "let Own = {};", list(own));
     let ends = |field: &str| {
-        let all: Vec<String> = below.iter().map(|end| format!(" or {field} endswith {}", literal(end))).collect();
+        let all: Vec<String> = below
+            .iter()
+            .map(|end| format!(" or {field} endswith {}", literal(end)))
+            .collect();
         all.concat()
     };
-    let _ = writeln!(text, "let Approved = datatable(Connector: string, Ranges: dynamic) [");
+    let _ = writeln!(
+        text,
+        "let Approved = datatable(Connector: string, Ranges: dynamic) ["
+    );
     for route in &asked.routes.routes {
         if let Approved::These(addresses) = &route.approved {
             let blocks = addresses.blocks();
@@ -200,7 +209,10 @@ mod tests {
             routes: &routes,
         };
         let text = QUERIES[0].text(&asked);
-        let columns = text.lines().find_map(|line| line.strip_prefix("| project ")).unwrap();
+        let columns = text
+            .lines()
+            .find_map(|line| line.strip_prefix("| project "))
+            .unwrap();
         assert_eq!(columns.split(", ").collect::<Vec<_>>(), ROW_SCHEMA);
     }
 
@@ -208,7 +220,10 @@ mod tests {
     fn names_end_no_literal() {
         let routes = Routes {
             routes: vec![Route {
-                connector: Subject { id: None, name: "a\"] | take 1 //\\".to_owned() },
+                connector: Subject {
+                    id: None,
+                    name: "a\"] | take 1 //\\".to_owned(),
+                },
                 names: Vec::new(),
                 addresses: AddressSet::empty(),
                 approved: Approved::These(AddressSet::from_entries(["203.0.113.0/28"])),
@@ -222,7 +237,12 @@ mod tests {
             routes: &routes,
         };
         let text = QUERIES[0].text(&asked);
-        assert!(text.contains("\"a\\u0022\\u005d \\u007c take 1 //\\u005c\", dynamic([\"203.0.113.0/28\"])"), "{text}");
+        assert!(
+            text.contains(
+                "\"a\\u0022\\u005d \\u007c take 1 //\\u005c\", dynamic([\"203.0.113.0/28\"])"
+            ),
+            "{text}"
+        );
         assert!(text.contains("TimeGenerated") && !text.contains("Timestamp"));
     }
 }

@@ -6,7 +6,11 @@ use super::decode::Decoded;
 use super::file::{FileReport, Found};
 use super::form::Form;
 use super::mail::Progress;
-use super::rows::{Block, Cut, csv::{self, Csv}, json::Json};
+use super::rows::{
+    Block, Cut,
+    csv::{self, Csv},
+    json::Json,
+};
 use crate::finding::Location;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -114,7 +118,9 @@ impl Beside {
         }
         if took == Took::Rejected {
             let line = block.line_at(offset);
-            report.rejected.note(line, "its AuditData is empty or cut off");
+            report
+                .rejected
+                .note(line, "its AuditData is empty or cut off");
             if let Some(record) = self.cut_off(record, place(&report.path)) {
                 collector.add_cut_off(record);
             }
@@ -159,7 +165,12 @@ impl Beside {
 /// A row that carries `AuditData`: of Graph, of `Search-UnifiedAuditLog` as JSON, of `CloudAppEvents`.
 #[derive(Deserialize)]
 struct Carrier<'a> {
-    #[serde(borrow, alias = "auditData", alias = "AuditData", alias = "RawEventData")]
+    #[serde(
+        borrow,
+        alias = "auditData",
+        alias = "AuditData",
+        alias = "RawEventData"
+    )]
     data: &'a RawValue,
 }
 
@@ -192,7 +203,9 @@ fn lines<R: Read>(
                 report.saw(seconds);
             }
             if took == Took::Rejected {
-                report.rejected.note(block.line_at(offset), "the record is empty or cut off");
+                report
+                    .rejected
+                    .note(block.line_at(offset), "the record is empty or cut off");
             }
         }
     }
@@ -204,7 +217,9 @@ fn lines<R: Read>(
 fn unquoted(raw: &RawValue) -> std::borrow::Cow<'_, str> {
     let text = raw.get();
     match text.as_bytes().first() {
-        Some(b'"') => serde_json::from_str::<String>(text).unwrap_or_default().into(),
+        Some(b'"') => serde_json::from_str::<String>(text)
+            .unwrap_or_default()
+            .into(),
         _ => text.into(),
     }
 }

@@ -3,7 +3,11 @@
 use super::date::{Clock, Order};
 use super::file::{FileReport, Found, Rejected};
 use super::form::Form;
-use super::rows::{Block, Cut, csv::{self, Csv}, json::Json};
+use super::rows::{
+    Block, Cut,
+    csv::{self, Csv},
+    json::Json,
+};
 use super::trace::{self, Columns, Field, Mail};
 use super::traffic::{Collector, Routes, Traffic, read_hunted};
 use crate::parallel::processors;
@@ -51,7 +55,15 @@ impl Seen {
         if mail.id.is_empty() {
             return true;
         }
-        let row = (mail.id, mail.recipient, mail.seconds, mail.sender, mail.from_ip, mail.fate.map(|fate| fate as u8), mail.part);
+        let row = (
+            mail.id,
+            mail.recipient,
+            mail.seconds,
+            mail.sender,
+            mail.from_ip,
+            mail.fate.map(|fate| fate as u8),
+            mail.part,
+        );
         let digest = self.digests.hash_one(row);
         let part = usize::try_from(digest >> 60).unwrap_or_default();
         self.parts.get(part).is_none_or(|part| {
@@ -86,7 +98,7 @@ impl Counting<'_> {
 
 /// How blocks of a file are read.
 enum Reading {
-    Table(Columns, Option<Order>),
+    Table(Box<Columns>, Option<Order>),
     Json,
 }
 
@@ -113,7 +125,8 @@ pub fn read_mail(
         if matches!(own.form, Form::Hunted | Form::HuntedCsv) {
             aggregate(own, routes, &mut hunted, &mut report).map_err(failed)?;
         } else {
-            let counted = rows(own, (routes, seen.as_ref()), progress, &mut report).map_err(failed)?;
+            let counted =
+                rows(own, (routes, seen.as_ref()), progress, &mut report).map_err(failed)?;
             collectors.extend(counted);
             match own.file.covers() {
                 Some(_) => {}
@@ -121,8 +134,13 @@ pub fn read_mail(
             }
         }
         if let Some((from, to)) = own.file.covers() {
-            let hours = (from.as_second().div_euclid(3600), to.as_second().div_euclid(3600));
-            covered = Some(covered.map_or(hours, |own: (i64, i64)| (own.0.min(hours.0), own.1.max(hours.1))));
+            let hours = (
+                from.as_second().div_euclid(3600),
+                to.as_second().div_euclid(3600),
+            );
+            covered = Some(covered.map_or(hours, |own: (i64, i64)| {
+                (own.0.min(hours.0), own.1.max(hours.1))
+            }));
         }
         files.push(report);
     }
@@ -131,8 +149,13 @@ pub fn read_mail(
     if traffic.rows == 0 {
         traffic = hunted;
     } else if hunted.rows > 0 {
-        for report in files.iter_mut().filter(|own| matches!(own.form, Form::Hunted | Form::HuntedCsv)) {
-            report.doubts.push("there are rows of a trace as well: they are counted, and this is not".to_owned());
+        for report in files
+            .iter_mut()
+            .filter(|own| matches!(own.form, Form::Hunted | Form::HuntedCsv))
+        {
+            report.doubts.push(
+                "there are rows of a trace as well: they are counted, and this is not".to_owned(),
+            );
         }
     }
     // A time that was asked for is covered, whether there was mail in it or not.
@@ -156,7 +179,11 @@ fn rows<'c>(
             let columns = Columns::of(names.iter().map(String::as_str));
             let first = csv.next()?;
             let order = first.as_ref().and_then(|block| order(block, &columns));
-            (Box::new(csv), Reading::Table(columns, order), first)
+            (
+                Box::new(csv),
+                Reading::Table(Box::new(columns), order),
+                first,
+            )
         }
         _ => (Box::new(Json::open(text)), Reading::Json, None),
     };
@@ -184,7 +211,10 @@ fn rows<'c>(
         };
         let read = feed();
         drop(send);
-        let counted: Vec<Counting<'c>> = workers.into_iter().filter_map(|worker| worker.join().ok()).collect();
+        let counted: Vec<Counting<'c>> = workers
+            .into_iter()
+            .filter_map(|worker| worker.join().ok())
+            .collect();
         (counted, read)
     });
     read?;
@@ -207,7 +237,9 @@ fn order(block: &Block, columns: &Columns) -> Option<Order> {
     let place = columns.place(Field::Time)?;
     let mut reader = csv::reader(&block.bytes);
     let rows = reader.byte_records().filter_map(Result::ok);
-    let dates: Vec<Vec<u8>> = rows.filter_map(|row| Some(row.get(place)?.to_vec())).collect();
+    let dates: Vec<Vec<u8>> = rows
+        .filter_map(|row| Some(row.get(place)?.to_vec()))
+        .collect();
     Order::of(dates.iter().map(Vec::as_slice))
 }
 
@@ -230,7 +262,10 @@ fn count<'c>(
         Reading::Json => None,
     });
     loop {
-        let block = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let block = receive
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
         let Ok(block) = block else {
             return counting;
         };
@@ -253,7 +288,9 @@ fn table(block: &Block, columns: &Columns, clock: &mut Clock, counting: &mut Cou
         counting.rows += 1;
         let read = trace::read_table(&record, columns, clock, |mail| counting.add(&mail));
         if let Err(reject) = read {
-            counting.rejected.note(block.line_at(offset), reject.words());
+            counting
+                .rejected
+                .note(block.line_at(offset), reject.words());
         }
     }
 }
@@ -266,7 +303,9 @@ fn objects(block: &Block, clock: &mut Clock, counting: &mut Counting<'_>) {
         counting.rows += 1;
         let read = trace::read_json(row, clock, |mail| counting.add(&mail));
         if let Err(reject) = read {
-            counting.rejected.note(block.line_at(offset), reject.words());
+            counting
+                .rejected
+                .note(block.line_at(offset), reject.words());
         }
     }
 }
@@ -317,7 +356,14 @@ fn aggregate_table(
                 let number = field.parse::<u64>().map(serde_json::Value::from);
                 let text = || serde_json::Value::from(field);
                 let is_text = matches!(name.as_str(), "Hour" | "Connector");
-                (name.clone(), if is_text { text() } else { number.unwrap_or_else(|_| text()) })
+                (
+                    name.clone(),
+                    if is_text {
+                        text()
+                    } else {
+                        number.unwrap_or_else(|_| text())
+                    },
+                )
             });
             let row = serde_json::Value::Object(fields.collect()).to_string();
             match read_hunted(row.as_bytes(), &mut clock, routes, traffic) {

@@ -92,7 +92,9 @@ fn read(found: &Found<'_>, part: Option<Part>) -> Result<(Export, FileReport), P
     let asked = part.map_or(&Part::CORE[..1], |_| &[]);
     for part in asked {
         if !export.snapshot.has(*part) {
-            report.doubts.push(export.snapshot.completeness(*part).words());
+            report
+                .doubts
+                .push(export.snapshot.completeness(*part).words());
         }
     }
     Ok((export, report))

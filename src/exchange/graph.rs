@@ -52,13 +52,25 @@ impl Service<'_> {
                 other => other?,
             };
             let Some(id) = job.get("id").and_then(Json::as_str) else {
-                return Err(Fault::new(Kind::Malformed, WHAT, "the answer names no query", "try again"));
+                return Err(Fault::new(
+                    Kind::Malformed,
+                    WHAT,
+                    "the answer names no query",
+                    "try again",
+                ));
             };
             let path = format!("{path}/{id}");
             self.settled(WHAT, &path, job.get("status").and_then(Json::as_str))?;
             return self.records(WHAT, &format!("{path}/records"));
         }
-        Err(last.unwrap_or_else(|| Fault::new(Kind::NotFound, WHAT, "there is no such service", "try again")))
+        Err(last.unwrap_or_else(|| {
+            Fault::new(
+                Kind::NotFound,
+                WHAT,
+                "there is no such service",
+                "try again",
+            )
+        }))
     }
 
     /// Waits until a query has ended.
@@ -77,9 +89,14 @@ impl Service<'_> {
                 }
                 _ => {}
             }
-            self.budget().wait(pause(attempt.min(5)), what, "the query is still running")?;
+            self.budget()
+                .wait(pause(attempt.min(5)), what, "the query is still running")?;
             let job = self.graph(what, Method::GET, path, None)?;
-            status = job.get("status").and_then(Json::as_str).unwrap_or_default().to_owned();
+            status = job
+                .get("status")
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+                .to_owned();
         }
         Ok(())
     }
@@ -89,10 +106,11 @@ impl Service<'_> {
         let first = self.join(self.resource(), path)?;
         let mut url = first.clone();
         for _ in 0..MOST_PAGES {
-            let page = self.graph_call(what, Method::GET, &url, None, |reply| match reply.status {
-                200..=299 => worth(what, true, reply),
-                _ => Worth::Never(refused(what, &reply)),
-            })?;
+            let page =
+                self.graph_call(what, Method::GET, &url, None, |reply| match reply.status {
+                    200..=299 => worth(what, true, reply),
+                    _ => Worth::Never(refused(what, &reply)),
+                })?;
             answer.requests.push(page.request);
             answer.rows.extend(page.rows);
             answer.doubts.extend(page.doubts);
@@ -102,12 +120,16 @@ impl Service<'_> {
             match first.join(&next) {
                 Ok(next) if next.origin() == first.origin() && next != url => url = next,
                 _ => {
-                    answer.doubts.push("the next page lies on another host, or is this one again".to_owned());
+                    answer.doubts.push(
+                        "the next page lies on another host, or is this one again".to_owned(),
+                    );
                     return Ok(answer);
                 }
             }
         }
-        answer.doubts.push("the pages of the answer have no end".to_owned());
+        answer
+            .doubts
+            .push("the pages of the answer have no end".to_owned());
         Ok(answer)
     }
 
@@ -119,14 +141,33 @@ impl Service<'_> {
     pub fn hunt(&self, query: &str, days: i64) -> Result<String, Fault> {
         const WHAT: &str = "the hunting query";
         let body = json!({ "Query": query, "Timespan": format!("P{days}D") }).to_string();
-        let answer = self.graph(WHAT, Method::POST, "v1.0/security/runHuntingQuery", Some(&body))?;
-        if answer.get("results").is_none_or(|results| !results.is_array()) {
-            return Err(Fault::new(Kind::Malformed, WHAT, "the answer holds no results", "try again"));
+        let answer = self.graph(
+            WHAT,
+            Method::POST,
+            "v1.0/security/runHuntingQuery",
+            Some(&body),
+        )?;
+        if answer
+            .get("results")
+            .is_none_or(|results| !results.is_array())
+        {
+            return Err(Fault::new(
+                Kind::Malformed,
+                WHAT,
+                "the answer holds no results",
+                "try again",
+            ));
         }
         Ok(answer.to_string())
     }
 
-    fn graph(&self, what: &str, method: Method, path: &str, body: Option<&str>) -> Result<Json, Fault> {
+    fn graph(
+        &self,
+        what: &str,
+        method: Method,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<Json, Fault> {
         let url = self.join(self.resource(), path)?;
         self.graph_call(what, method, &url, body, |reply| object(what, &reply))
     }
@@ -172,10 +213,21 @@ fn refused(what: &str, reply: &Reply) -> Fault {
             Kind::Forbidden,
             "give the application the permission AuditLogsQuery-Exchange.Read.All for the audit log and ThreatHunting.Read.All for hunting, with admin consent; hunting needs Defender for Office 365 Plan 2 or Defender XDR",
         ),
-        404 => (Kind::NotFound, "this organization does not have that part of Microsoft Graph: export the evidence instead and name the files with --from"),
-        _ => (Kind::Refused, "look at what the service says; with the request id its support finds the request"),
+        404 => (
+            Kind::NotFound,
+            "this organization does not have that part of Microsoft Graph: export the evidence instead and name the files with --from",
+        ),
+        _ => (
+            Kind::Refused,
+            "look at what the service says; with the request id its support finds the request",
+        ),
     };
-    Fault::new(kind, what, format!("Microsoft Graph refused it ({}): {words}", reply.status), help)
+    Fault::new(
+        kind,
+        what,
+        format!("Microsoft Graph refused it ({}): {words}", reply.status),
+        help,
+    )
 }
 
 fn object(what: &str, reply: &Reply) -> Worth<Json> {

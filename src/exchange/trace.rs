@@ -38,18 +38,25 @@ impl Service<'_> {
                 if let (Some(recipient), Some(own)) = (&recipient, parameters.as_object_mut()) {
                     own.insert("StartingRecipientAddress".to_owned(), json!(recipient));
                 }
-                let cmdlet = Cmdlet { name: "Get-MessageTraceV2", parameters };
+                let cmdlet = Cmdlet {
+                    name: "Get-MessageTraceV2",
+                    parameters,
+                };
                 let answer = match self.list(&cmdlet) {
                     Ok(answer) => answer,
                     Err(fault) if all.requests.is_empty() => return Err(fault),
                     Err(fault) => {
-                        all.doubts.push(format!("mail before {until} could not be read: {fault}"));
+                        all.doubts
+                            .push(format!("mail before {until} could not be read: {fault}"));
                         return Ok(all);
                     }
                 };
                 all.requests.extend(answer.requests);
                 bytes += answer.rows.iter().map(String::len).sum::<usize>();
-                let last = answer.rows.last().and_then(|row| serde_json::from_str::<Json>(row).ok());
+                let last = answer
+                    .rows
+                    .last()
+                    .and_then(|row| serde_json::from_str::<Json>(row).ok());
                 let full = answer.rows.len() >= MOST_ROWS;
                 all.rows.extend(answer.rows);
                 // That there is more is said by a warning alone; one on an answer that is not full says something else.
@@ -57,7 +64,8 @@ impl Service<'_> {
                     break;
                 }
                 let text = |name: &str| Some(last.as_ref()?.get(name)?.as_str()?.to_owned());
-                let (Some(received), Some(next)) = (text("Received"), text("RecipientAddress")) else {
+                let (Some(received), Some(next)) = (text("Received"), text("RecipientAddress"))
+                else {
                     all.doubts.extend(answer.doubts);
                     break;
                 };

@@ -65,7 +65,13 @@ impl Remark {
             let _ = writeln!(
                 text,
                 "Attributed: {} {} {} {} {} {} {}",
-                own.tenant, own.commit, own.connector, own.property, own.record, own.time, visible(&own.actor)
+                own.tenant,
+                own.commit,
+                own.connector,
+                own.property,
+                own.record,
+                own.time,
+                visible(&own.actor)
             );
         }
         if let Some(case) = &self.case {
@@ -160,7 +166,16 @@ mod tests {
             }],
             case: None,
         };
-        assert_eq!(remark.trailers().lines().count(), 1, "{}", remark.trailers());
-        assert!(Remark::default().take("Case", "Name with blanks sha256:x").is_err());
+        assert_eq!(
+            remark.trailers().lines().count(),
+            1,
+            "{}",
+            remark.trailers()
+        );
+        assert!(
+            Remark::default()
+                .take("Case", "Name with blanks sha256:x")
+                .is_err()
+        );
     }
 }

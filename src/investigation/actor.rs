@@ -2,9 +2,9 @@
 
 use super::attribution::Actor;
 use super::indicator::Strength;
-use crate::policy::threshold::{Threshold, Thresholds};
 use crate::connector::address::AddressSet;
 use crate::evidence::audit::{AuditLog, AuditRecord, Topic};
+use crate::policy::threshold::{Threshold, Thresholds};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -77,26 +77,50 @@ pub fn triage(
     let days = thresholds.get(Threshold::ActorDays).clamp(1.0, 3650.0);
     #[allow(clippy::cast_possible_truncation, reason = "clamped")]
     let back = SignedDuration::from_hours(24 * days as i64);
-    let first = changes.iter().min().copied().unwrap_or(Timestamp::UNIX_EPOCH);
+    let first = changes
+        .iter()
+        .min()
+        .copied()
+        .unwrap_or(Timestamp::UNIX_EPOCH);
     let from = first.checked_sub(back).unwrap_or(Timestamp::UNIX_EPOCH);
-    let window: Vec<&AuditRecord> = log.records.iter().filter(|record| record.time >= from).collect();
-    let own: Vec<&AuditRecord> = window.iter().copied().filter(|record| actor.is(record)).collect();
-    let on_connectors: Vec<&&AuditRecord> = own.iter().filter(|record| record.topic == Topic::Connector).collect();
+    let window: Vec<&AuditRecord> = log
+        .records
+        .iter()
+        .filter(|record| record.time >= from)
+        .collect();
+    let own: Vec<&AuditRecord> = window
+        .iter()
+        .copied()
+        .filter(|record| actor.is(record))
+        .collect();
+    let on_connectors: Vec<&&AuditRecord> = own
+        .iter()
+        .filter(|record| record.topic == Topic::Connector)
+        .collect();
     let look = Look {
         actor,
         window: &window,
         own: &own,
         first,
-        addresses: on_connectors.iter().filter_map(|record| record.client_ip).collect(),
+        addresses: on_connectors
+            .iter()
+            .filter_map(|record| record.client_ip)
+            .collect(),
         hosting,
         thresholds,
     };
     let mut not_evaluated = Vec::new();
     if hosting.is_none() {
-        not_evaluated.push("whether addresses belong to hosting providers: name a list with --hosting FILE".to_owned());
+        not_evaluated.push(
+            "whether addresses belong to hosting providers: name a list with --hosting FILE"
+                .to_owned(),
+        );
     }
     let signs = look.signs(&mut not_evaluated);
-    let listed: Vec<&&AuditRecord> = own.iter().filter(|record| record.topic != Topic::SignIn).collect();
+    let listed: Vec<&&AuditRecord> = own
+        .iter()
+        .filter(|record| record.topic != Topic::SignIn)
+        .collect();
     Triage {
         actor: actor.clone(),
         changed_connectors: !on_connectors.is_empty(),
@@ -105,7 +129,11 @@ pub fn triage(
             .filter(|record| !record.session.is_empty())
             .map(|record| record.session.clone())
             .collect(),
-        operations: listed.iter().take(MOST_OPERATIONS).map(|record| operation(record)).collect(),
+        operations: listed
+            .iter()
+            .take(MOST_OPERATIONS)
+            .map(|record| operation(record))
+            .collect(),
         more_operations: listed.len().saturating_sub(MOST_OPERATIONS),
         addresses: look.addresses,
         signs,
@@ -118,7 +146,10 @@ fn operation(record: &AuditRecord) -> Operation {
     Operation {
         time: record.time,
         operation: record.operation.clone(),
-        object: name.filter(|name| !name.is_empty()).unwrap_or(&record.object).to_owned(),
+        object: name
+            .filter(|name| !name.is_empty())
+            .unwrap_or(&record.object)
+            .to_owned(),
         client_ip: record.client_ip,
         record: record.id.clone(),
         succeeded: record.succeeded,
@@ -144,16 +175,34 @@ impl Look<'_> {
             self.app_only(),
             self.log_switched_off(),
             self.header_rules(),
-            self.by_topic("inbox-rules", Topic::InboxRule, Strength::Weak, "made rules in mailboxes", |record| record.is_new() || record.operation.starts_with("Update")),
+            self.by_topic(
+                "inbox-rules",
+                Topic::InboxRule,
+                Strength::Weak,
+                "made rules in mailboxes",
+                |record| record.is_new() || record.operation.starts_with("Update"),
+            ),
             self.failed_sign_ins(),
             self.password(),
             self.hosted(),
             self.unblocked(),
         ];
         signs.extend([
-            self.application("new-application", Topic::Application, "the application was registered in the time looked at"),
-            self.application("consent", Topic::Consent, "the application was given permissions"),
-            self.application("credentials-added", Topic::Credentials, "secrets or certificates were added to the application"),
+            self.application(
+                "new-application",
+                Topic::Application,
+                "the application was registered in the time looked at",
+            ),
+            self.application(
+                "consent",
+                Topic::Consent,
+                "the application was given permissions",
+            ),
+            self.application(
+                "credentials-added",
+                Topic::Credentials,
+                "secrets or certificates were added to the application",
+            ),
             self.application("role-granted", Topic::Role, "a role was given to it"),
         ]);
         signs.push(self.new_address(not_evaluated));
@@ -219,7 +268,9 @@ impl Look<'_> {
             Strength::Strong,
             "made transport rules that remove headers",
             |record| {
-                record.parameter("RemoveHeader").is_some_and(|header| !header.is_empty())
+                record
+                    .parameter("RemoveHeader")
+                    .is_some_and(|header| !header.is_empty())
                     || record.parameters.iter().any(|(name, value)| {
                         name.eq_ignore_ascii_case("Actions") && value.contains("RemoveHeader")
                     })
@@ -228,21 +279,43 @@ impl Look<'_> {
     }
 
     fn unblocked(&self) -> Option<ActorSign> {
-        self.by_topic("unblocked", Topic::Unblock, Strength::Weak, "let a blocked connector send again", |_| true)
+        self.by_topic(
+            "unblocked",
+            Topic::Unblock,
+            Strength::Weak,
+            "let a blocked connector send again",
+            |_| true,
+        )
     }
 
     fn log_switched_off(&self) -> Option<ActorSign> {
-        self.by_topic("log-switched-off", Topic::Organization, Strength::Strong, "switched the audit log off", |record| {
-            ["UnifiedAuditLogIngestionEnabled", "AdminAuditLogEnabled"].iter().any(|name| {
-                record.parameter(name).is_some_and(|value| value.trim_start_matches('$').eq_ignore_ascii_case("false"))
-            }) || record.parameter("AuditDisabled").is_some_and(|value| value.eq_ignore_ascii_case("true"))
-        })
+        self.by_topic(
+            "log-switched-off",
+            Topic::Organization,
+            Strength::Strong,
+            "switched the audit log off",
+            |record| {
+                ["UnifiedAuditLogIngestionEnabled", "AdminAuditLogEnabled"]
+                    .iter()
+                    .any(|name| {
+                        record.parameter(name).is_some_and(|value| {
+                            value.trim_start_matches('$').eq_ignore_ascii_case("false")
+                        })
+                    })
+                    || record
+                        .parameter("AuditDisabled")
+                        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+            },
+        )
     }
 
     /// Whether a record is about the actor's own account.
     fn is_about(&self, record: &AuditRecord) -> bool {
         let user = self.actor.user.to_lowercase();
-        user.contains('@') && record.texts().any(|text| text.to_lowercase().contains(&user))
+        user.contains('@')
+            && record
+                .texts()
+                .any(|text| text.to_lowercase().contains(&user))
     }
 
     fn password(&self) -> Option<ActorSign> {
@@ -298,12 +371,22 @@ impl Look<'_> {
             .copied()
             .filter(|record| {
                 matches!(record.topic, Topic::Connector | Topic::SignIn)
-                    && record.client_ip.is_some_and(|address| hosting.contains(address))
+                    && record
+                        .client_ip
+                        .is_some_and(|address| hosting.contains(address))
             })
             .collect();
         let first = records.first()?;
-        let address = first.client_ip.map(|address| address.to_string()).unwrap_or_default();
-        Self::sign("hosting-address", Strength::Strong, format!("came from {address}, which the list of hosting providers holds"), &records)
+        let address = first
+            .client_ip
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        Self::sign(
+            "hosting-address",
+            Strength::Strong,
+            format!("came from {address}, which the list of hosting providers holds"),
+            &records,
+        )
     }
 
     /// An address from which the account never did anything before.
@@ -315,7 +398,10 @@ impl Look<'_> {
             .own
             .iter()
             .copied()
-            .filter(|record| record.client_ip.is_some() && record.time < self.first - SignedDuration::from_hours(24))
+            .filter(|record| {
+                record.client_ip.is_some()
+                    && record.time < self.first - SignedDuration::from_hours(24)
+            })
             .collect();
         if earlier.len() < LEAST_EARLIER {
             not_evaluated.push(format!(
@@ -325,13 +411,24 @@ impl Look<'_> {
             ));
             return None;
         }
-        let known: BTreeSet<IpAddr> = earlier.iter().filter_map(|record| record.client_ip).map(network).collect();
-        let new: Vec<&IpAddr> = self.addresses.iter().filter(|address| !known.contains(&network(**address))).collect();
+        let known: BTreeSet<IpAddr> = earlier
+            .iter()
+            .filter_map(|record| record.client_ip)
+            .map(network)
+            .collect();
+        let new: Vec<&IpAddr> = self
+            .addresses
+            .iter()
+            .filter(|address| !known.contains(&network(**address)))
+            .collect();
         let first = new.first()?;
         Self::sign(
             "new-address",
             Strength::Weak,
-            format!("worked from {first}, where it never was in {} earlier records", earlier.len()),
+            format!(
+                "worked from {first}, where it never was in {} earlier records",
+                earlier.len()
+            ),
             &[],
         )
     }
@@ -361,10 +458,16 @@ impl Look<'_> {
             })
             .collect();
         let first = records.first()?;
-        let may_manage = records
-            .iter()
-            .any(|record| record.texts().any(|text| text.contains("Exchange.ManageAsApp")));
-        let right = if may_manage { ", Exchange.ManageAsApp among them" } else { "" };
+        let may_manage = records.iter().any(|record| {
+            record
+                .texts()
+                .any(|text| text.contains("Exchange.ManageAsApp"))
+        });
+        let right = if may_manage {
+            ", Exchange.ManageAsApp among them"
+        } else {
+            ""
+        };
         let by: BTreeSet<&str> = records.iter().map(|record| record.user.as_str()).collect();
         let by: Vec<&str> = by.into_iter().collect();
         Self::sign(
@@ -398,7 +501,10 @@ fn names(records: &[&AuditRecord]) -> String {
     let all: Vec<String> = records
         .iter()
         .map(|record| {
-            let name = record.parameter("Name").or(record.parameter("Identity")).unwrap_or(&record.object);
+            let name = record
+                .parameter("Name")
+                .or(record.parameter("Identity"))
+                .unwrap_or(&record.object);
             format!("{} {:?}", record.operation, crate::finding::excerpt(name))
         })
         .collect();

@@ -3,9 +3,9 @@
 use super::Question;
 use super::attribution::{Change, Known};
 use crate::builtin;
+use crate::evidence::Form;
 use crate::evidence::audit::Topic;
 use crate::evidence::file::Completeness;
-use crate::evidence::Form;
 use crate::finding::{Finding, Location, Severity};
 use crate::snapshot::Part;
 use jiff::Timestamp;
@@ -76,7 +76,11 @@ pub(super) fn coverage(question: &Question<'_>) -> Coverage {
     }
     let log = question.log.and_then(|log| {
         let (first, last) = log.window()?;
-        let day = |day: i64| Timestamp::from_second(day * 86_400).map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+        let day = |day: i64| {
+            Timestamp::from_second(day * 86_400)
+                .map(|time| time.strftime("%Y-%m-%d").to_string())
+                .unwrap_or_default()
+        };
         Some(LogCoverage {
             first: day(first),
             last: day(last),
@@ -138,10 +142,15 @@ pub(super) fn findings(question: &Question<'_>, coverage: &Coverage) -> Vec<Find
     found.extend(log_disabled(question, coverage));
     found.extend(question.files.iter().filter_map(of_file));
     if let Some(log) = question.log.filter(|log| log.unread_about_connectors > 0) {
-        let mut finding = builtin::finding("evidence-incomplete", Severity::High, nowhere(question));
+        let mut finding =
+            builtin::finding("evidence-incomplete", Severity::High, nowhere(question));
         finding.message = format!(
             "{} about connectors could not be read whole: what they said is not known",
-            if log.unread_about_connectors == 1 { "an audit record".to_owned() } else { format!("{} audit records", log.unread_about_connectors) }
+            if log.unread_about_connectors == 1 {
+                "an audit record".to_owned()
+            } else {
+                format!("{} audit records", log.unread_about_connectors)
+            }
         );
         found.push(finding);
     }
@@ -162,7 +171,12 @@ fn of_change(question: &Question<'_>, change: &Change) -> Option<Finding> {
     let (id, severity) = match change.known {
         Known::Attributed => return None,
         // What happened after the newest state nothing shows yet: that is no disagreement.
-        Known::RecordOnly if change.between.1.is_none() || !change.words.iter().any(|own| own.contains("set back")) => return None,
+        Known::RecordOnly
+            if change.between.1.is_none()
+                || !change.words.iter().any(|own| own.contains("set back")) =>
+        {
+            return None;
+        }
         Known::WithoutRecord if question.log.is_none() => return None,
         Known::WithoutRecord if change.widens() => ("change-without-record", Severity::High),
         Known::WithoutRecord => ("change-without-record", Severity::Medium),
@@ -190,8 +204,16 @@ fn of_change(question: &Question<'_>, change: &Change) -> Option<Finding> {
     let mut finding = builtin::finding(id, severity, location);
     finding.connector = Some(change.connector.clone());
     finding.direction = change.direction;
-    let what = if change.unexplained.is_empty() { &change.words } else { &change.unexplained };
-    finding.message = format!("{}: {}", change.at.strftime("%Y-%m-%d %H:%M UTC"), crate::investigation::sentences(what));
+    let what = if change.unexplained.is_empty() {
+        &change.words
+    } else {
+        &change.unexplained
+    };
+    finding.message = format!(
+        "{}: {}",
+        change.at.strftime("%Y-%m-%d %H:%M UTC"),
+        crate::investigation::sentences(what)
+    );
     if id == "change-without-record" {
         finding.message.push_str(&covered(question, change));
     }
@@ -200,7 +222,10 @@ fn of_change(question: &Question<'_>, change: &Change) -> Option<Finding> {
 
 /// Whether the log covers the time of a change that it says nothing of.
 fn covered(question: &Question<'_>, change: &Change) -> String {
-    let Some((first, last)) = question.log.and_then(crate::evidence::audit::AuditLog::window) else {
+    let Some((first, last)) = question
+        .log
+        .and_then(crate::evidence::audit::AuditLog::window)
+    else {
         return String::new();
     };
     let day = change.at.as_second().div_euclid(86_400);
@@ -215,20 +240,32 @@ fn covered(question: &Question<'_>, change: &Change) -> String {
 
 fn log_disabled(question: &Question<'_>, coverage: &Coverage) -> Vec<Finding> {
     let mut found = Vec::new();
-    if coverage.log.as_ref().and_then(|log| log.enabled).or_else(|| enabled(question)) == Some(false) {
+    if coverage
+        .log
+        .as_ref()
+        .and_then(|log| log.enabled)
+        .or_else(|| enabled(question))
+        == Some(false)
+    {
         let mut finding = builtin::finding("audit-log-disabled", Severity::High, nowhere(question));
         finding.message = "the newest state says that the unified audit log is off: that there is no record proves nothing".to_owned();
         found.push(finding);
     }
-    let records = question.log.iter().flat_map(|log| log.about(Topic::Organization));
+    let records = question
+        .log
+        .iter()
+        .flat_map(|log| log.about(Topic::Organization));
     for record in records {
-        let off = ["UnifiedAuditLogIngestionEnabled", "AdminAuditLogEnabled"].iter().any(|name| {
-            record
-                .parameter(name)
-                .is_some_and(|value| value.trim_start_matches('$').eq_ignore_ascii_case("false"))
-        });
+        let off = ["UnifiedAuditLogIngestionEnabled", "AdminAuditLogEnabled"]
+            .iter()
+            .any(|name| {
+                record.parameter(name).is_some_and(|value| {
+                    value.trim_start_matches('$').eq_ignore_ascii_case("false")
+                })
+            });
         if off {
-            let mut finding = builtin::finding("audit-log-disabled", Severity::High, record.place.clone());
+            let mut finding =
+                builtin::finding("audit-log-disabled", Severity::High, record.place.clone());
             finding.message = format!(
                 "{} switched the audit log off at {}",
                 record.user,

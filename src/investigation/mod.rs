@@ -188,7 +188,10 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
             thresholds: &question.thresholds,
             evidence: &known,
         };
-        let signs: Vec<Sign> = indicator::ALL.iter().map(|own| (own.judge)(&case)).collect();
+        let signs: Vec<Sign> = indicator::ALL
+            .iter()
+            .map(|own| (own.judge)(&case))
+            .collect();
         let (verdict, reasons) = verdict::judge(&signs, own.on_premises);
         connectors.push(Judged {
             subject: examined.subject.clone(),
@@ -203,7 +206,11 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
         });
     }
     connectors.sort_by(|one, other| {
-        (other.verdict, &one.subject.name, &one.subject.id).cmp(&(one.verdict, &other.subject.name, &other.subject.id))
+        (other.verdict, &one.subject.name, &one.subject.id).cmp(&(
+            one.verdict,
+            &other.subject.name,
+            &other.subject.id,
+        ))
     });
     let coverage = findings::coverage(&question);
     let findings = findings::findings(&question, &coverage);
@@ -231,8 +238,16 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
 }
 
 fn known<'a>(question: &Question<'a>) -> Known<'a> {
-    let snapshots = || question.states.iter().map(|state| state.snapshot).chain(question.parts.iter().copied());
-    let mut blocked: Vec<String> = snapshots().flat_map(|own| own.blocked_connectors.clone()).collect();
+    let snapshots = || {
+        question
+            .states
+            .iter()
+            .map(|state| state.snapshot)
+            .chain(question.parts.iter().copied())
+    };
+    let mut blocked: Vec<String> = snapshots()
+        .flat_map(|own| own.blocked_connectors.clone())
+        .collect();
     blocked.sort();
     blocked.dedup();
     let alerts = question.log.iter().flat_map(|log| log.about(Topic::Alert));
@@ -283,7 +298,11 @@ fn actors(question: &Question<'_>) -> Vec<Triage> {
     }
     found.retain(|(actor, _)| !actor.service);
     let most = found.len() + MOST_OTHERS;
-    for record in log.records.iter().filter(|own| NOTABLE.contains(&own.topic) && !own.is_service()) {
+    for record in log
+        .records
+        .iter()
+        .filter(|own| NOTABLE.contains(&own.topic) && !own.is_service())
+    {
         let known = found.iter().any(|(actor, _)| actor.is(record));
         if !known && found.len() < most {
             found.push((Actor::of(record), vec![record.time]));
@@ -291,7 +310,9 @@ fn actors(question: &Question<'_>) -> Vec<Triage> {
     }
     found
         .iter()
-        .map(|(actor, times)| actor::triage(actor, times, (log, &question.thresholds), question.hosting))
+        .map(|(actor, times)| {
+            actor::triage(actor, times, (log, &question.thresholds), question.hosting)
+        })
         .collect()
 }
 
@@ -304,10 +325,26 @@ fn drift_of(question: &Question<'_>) -> BTreeMap<String, Vec<DriftWords>> {
     let drift = drift::drift(baseline, state.snapshot, &BTreeMap::new(), question.now);
     for difference in &drift.differences {
         let (subject, words, widens) = match difference {
-            drift::Difference::Unknown(record) => (record.connector.subject(), "is in the tenant and not approved".to_owned(), true),
-            drift::Difference::Missing(approved) => (approved.subject(), "is approved and not there".to_owned(), false),
-            drift::Difference::Recreated(_, record) => (record.connector.subject(), "was deleted and made again".to_owned(), true),
-            drift::Difference::Renamed(approved, record) => (record.connector.subject(), format!("is approved as {:?}", approved.name), false),
+            drift::Difference::Unknown(record) => (
+                record.connector.subject(),
+                "is in the tenant and not approved".to_owned(),
+                true,
+            ),
+            drift::Difference::Missing(approved) => (
+                approved.subject(),
+                "is approved and not there".to_owned(),
+                false,
+            ),
+            drift::Difference::Recreated(_, record) => (
+                record.connector.subject(),
+                "was deleted and made again".to_owned(),
+                true,
+            ),
+            drift::Difference::Renamed(approved, record) => (
+                record.connector.subject(),
+                format!("is approved as {:?}", approved.name),
+                false,
+            ),
             drift::Difference::Setting(_, record, change) => (
                 record.connector.subject(),
                 format!("{}: {}", change.property.name(), change.words),
@@ -315,7 +352,9 @@ fn drift_of(question: &Question<'_>) -> BTreeMap<String, Vec<DriftWords>> {
             ),
             drift::Difference::AcceptedDomain(_) => continue,
         };
-        all.entry(subject.key()).or_default().push(DriftWords { words, widens });
+        all.entry(subject.key())
+            .or_default()
+            .push(DriftWords { words, widens });
     }
     all
 }

@@ -80,15 +80,27 @@ pub struct Command {
 }
 
 fn powershell(line: impl Into<String>, does: &str) -> Command {
-    Command { tool: "PowerShell", line: line.into(), does: does.to_owned() }
+    Command {
+        tool: "PowerShell",
+        line: line.into(),
+        does: does.to_owned(),
+    }
 }
 
 fn connguard(line: impl Into<String>, does: &str) -> Command {
-    Command { tool: "connguard", line: line.into(), does: does.to_owned() }
+    Command {
+        tool: "connguard",
+        line: line.into(),
+        does: does.to_owned(),
+    }
 }
 
 fn graph(line: impl Into<String>, does: &str) -> Command {
-    Command { tool: "Graph", line: line.into(), does: does.to_owned() }
+    Command {
+        tool: "Graph",
+        line: line.into(),
+        does: does.to_owned(),
+    }
 }
 
 /// The runbook of an investigation.
@@ -102,9 +114,20 @@ pub(super) fn runbook(
         .iter()
         .filter(|own| own.verdict >= CaseVerdict::Suspicious)
         .collect();
-    let making = Making { question, connectors, bad, actors, known };
+    let making = Making {
+        question,
+        connectors,
+        bad,
+        actors,
+        known,
+    };
     Runbook {
-        steps: vec![making.find(), making.revert(), making.unblock(), making.account()],
+        steps: vec![
+            making.find(),
+            making.revert(),
+            making.unblock(),
+            making.account(),
+        ],
     }
 }
 
@@ -122,7 +145,12 @@ impl Making<'_> {
     }
 
     fn window(&self) -> (String, String) {
-        let changes = self.question.attribution.changes.iter().map(|change| change.at);
+        let changes = self
+            .question
+            .attribution
+            .changes
+            .iter()
+            .map(|change| change.at);
         let first = changes.min().unwrap_or(self.question.now);
         let day = jiff::SignedDuration::from_hours(24);
         (
@@ -173,33 +201,66 @@ impl Making<'_> {
                 Some((judged, sign))
             })
             .collect();
-        let worst = all.iter().map(|(_, sign)| sign.strength).max().unwrap_or(Strength::NotEvaluated);
+        let worst = all
+            .iter()
+            .map(|(_, sign)| sign.strength)
+            .max()
+            .unwrap_or(Strength::NotEvaluated);
         let (found, state) = match worst {
             Strength::Strong | Strength::Weak => {
                 let said: Vec<String> = all
                     .iter()
                     .filter(|(_, sign)| sign.strength == worst)
-                    .map(|(judged, sign)| format!("{:?}: {}", crate::finding::excerpt(&judged.subject.name), sign.message))
+                    .map(|(judged, sign)| {
+                        format!(
+                            "{:?}: {}",
+                            crate::finding::excerpt(&judged.subject.name),
+                            sign.message
+                        )
+                    })
                     .collect();
                 (crate::investigation::sentences(&said), ItemState::Answered)
             }
             Strength::Quiet => ("nothing unusual".to_owned(), ItemState::Answered),
-            Strength::NotApplicable => ("no connector of such a kind".to_owned(), ItemState::NothingToDo),
+            Strength::NotApplicable => (
+                "no connector of such a kind".to_owned(),
+                ItemState::NothingToDo,
+            ),
             Strength::NotEvaluated => {
                 let why = all.first().map(|(_, sign)| sign.message.clone());
-                (why.unwrap_or_else(|| "there is no connector to look at".to_owned()), ItemState::Unknown)
+                (
+                    why.unwrap_or_else(|| "there is no connector to look at".to_owned()),
+                    ItemState::Unknown,
+                )
             }
         };
         let (from, to) = self.window();
         let commands = match own.id {
-            "connector-blocked" => vec![powershell("Get-BlockedConnector | ConvertTo-Json | Out-File blocked.json", "lists blocked connectors")],
+            "connector-blocked" => vec![powershell(
+                "Get-BlockedConnector | ConvertTo-Json | Out-File blocked.json",
+                "lists blocked connectors",
+            )],
             _ if own.of_mail && state == ItemState::Unknown => vec![
-                powershell(format!("Get-MessageTraceV2 -StartDate {from} -EndDate {to} -ResultSize 5000 | Export-Csv trace.csv"), "exports mail, ten days at most at a time; follow its warning for more"),
-                connguard(format!("connguard investigate --tenant {} --hunt", self.tenant()), "counts mail where it is, in Defender"),
+                powershell(
+                    format!(
+                        "Get-MessageTraceV2 -StartDate {from} -EndDate {to} -ResultSize 5000 | Export-Csv trace.csv"
+                    ),
+                    "exports mail, ten days at most at a time; follow its warning for more",
+                ),
+                connguard(
+                    format!("connguard investigate --tenant {} --hunt", self.tenant()),
+                    "counts mail where it is, in Defender",
+                ),
             ],
             _ => Vec::new(),
         };
-        Item { id: own.id.to_owned(), title: own.title.to_owned(), found, state, commands }
+        Item {
+            id: own.id.to_owned(),
+            title: own.title.to_owned(),
+            found,
+            state,
+            commands,
+        }
     }
 
     fn who(&self) -> String {
@@ -224,9 +285,15 @@ impl Making<'_> {
             items.push(Item {
                 id: "review".to_owned(),
                 title: "Review every connector".to_owned(),
-                found: format!("{} were looked at, and none is suspicious", self.connectors.len()),
+                found: format!(
+                    "{} were looked at, and none is suspicious",
+                    self.connectors.len()
+                ),
                 state: ItemState::NothingToDo,
-                commands: vec![connguard(format!("connguard check --tenant {tenant}"), "holds every connector against the signed baseline")],
+                commands: vec![connguard(
+                    format!("connguard check --tenant {tenant}"),
+                    "holds every connector against the signed baseline",
+                )],
             });
         } else {
             items.push(Item {
@@ -259,9 +326,15 @@ impl Making<'_> {
         if !gone && let Some(id) = &id {
             let id = literal::text(id);
             if own.on_premises {
-                commands.push(powershell(format!("Set-InboundConnector -Identity {id} -Enabled $false"), "switches it off; it stays as evidence"));
+                commands.push(powershell(
+                    format!("Set-InboundConnector -Identity {id} -Enabled $false"),
+                    "switches it off; it stays as evidence",
+                ));
             }
-            commands.push(powershell(format!("Get-InboundConnector -Identity {id} | ConvertTo-Json -Depth 4"), "shows it as it is"));
+            commands.push(powershell(
+                format!("Get-InboundConnector -Identity {id} | ConvertTo-Json -Depth 4"),
+                "shows it as it is",
+            ));
         }
         Item {
             id: format!("contain-{}", id.unwrap_or_else(|| slug(&own.subject.name))),
@@ -271,7 +344,11 @@ impl Making<'_> {
             } else {
                 crate::investigation::sentences(&own.reasons)
             },
-            state: if gone { ItemState::Answered } else { ItemState::ToDo },
+            state: if gone {
+                ItemState::Answered
+            } else {
+                ItemState::ToDo
+            },
             commands,
         }
     }
@@ -283,9 +360,20 @@ impl Making<'_> {
             vec![Item {
                 id: "unblock".to_owned(),
                 title: "Let the connector send again".to_owned(),
-                found: if self.known.blocked_read { "no connector is blocked".to_owned() } else { "the blocked connectors were not read".to_owned() },
-                state: if self.known.blocked_read { ItemState::NothingToDo } else { ItemState::Unknown },
-                commands: vec![powershell("Get-BlockedConnector", "lists blocked connectors")],
+                found: if self.known.blocked_read {
+                    "no connector is blocked".to_owned()
+                } else {
+                    "the blocked connectors were not read".to_owned()
+                },
+                state: if self.known.blocked_read {
+                    ItemState::NothingToDo
+                } else {
+                    ItemState::Unknown
+                },
+                commands: vec![powershell(
+                    "Get-BlockedConnector",
+                    "lists blocked connectors",
+                )],
             }]
         } else {
             self.known
@@ -305,7 +393,10 @@ impl Making<'_> {
         };
         Step {
             title: "3. Unblock the connector",
-            before: vec!["Step 2 is done and proved: unblocking before the revert opens the relay again.".to_owned()],
+            before: vec![
+                "Step 2 is done and proved: unblocking before the revert opens the relay again."
+                    .to_owned(),
+            ],
             items,
         }
     }
@@ -318,7 +409,11 @@ impl Making<'_> {
                 id: "account".to_owned(),
                 title: "Investigate the account that made the change".to_owned(),
                 found: self.who(),
-                state: if self.known.log.is_none() { ItemState::Unknown } else { ItemState::NothingToDo },
+                state: if self.known.log.is_none() {
+                    ItemState::Unknown
+                } else {
+                    ItemState::NothingToDo
+                },
                 commands: Vec::new(),
             });
         }
@@ -335,10 +430,22 @@ fn account_items(triage: &Triage) -> Vec<Item> {
     let actor = &triage.actor;
     let worst = triage.signs.iter().map(|own| own.strength).max();
     let said: Vec<String> = triage.signs.iter().map(|own| own.words.clone()).collect();
-    let found = if said.is_empty() { "the log holds nothing unusual about it".to_owned() } else { crate::investigation::sentences(&said) };
+    let found = if said.is_empty() {
+        "the log holds nothing unusual about it".to_owned()
+    } else {
+        crate::investigation::sentences(&said)
+    };
     // Of those who changed no connector only what is strong is a reason to act.
-    let least = if !triage.changed_connectors { Strength::Strong } else { Strength::Weak };
-    let state = if worst >= Some(least) { ItemState::ToDo } else { ItemState::Answered };
+    let least = if !triage.changed_connectors {
+        Strength::Strong
+    } else {
+        Strength::Weak
+    };
+    let state = if worst >= Some(least) {
+        ItemState::ToDo
+    } else {
+        ItemState::Answered
+    };
     let mut items = Vec::new();
     if actor.user.contains('@') {
         let user = literal::text(&actor.user);
@@ -387,7 +494,11 @@ fn slug(text: &str) -> String {
     slug.truncate(40);
     // Names that differ only in what is no letter are told apart by their digest.
     let digest = crate::digest::Digest::of(text.as_bytes()).hex();
-    format!("{}-{}", slug.trim_matches('-'), digest.get(..6).unwrap_or_default())
+    format!(
+        "{}-{}",
+        slug.trim_matches('-'),
+        digest.get(..6).unwrap_or_default()
+    )
 }
 
 /// A text inside an address: everything but letters, digits and a few marks as its bytes.

@@ -40,7 +40,12 @@ pub fn routes(
         claim(&mut all, change);
     }
     let mut routes: Vec<Route> = all.into_iter().map(|own| own.route).collect();
-    routes.sort_by_cached_key(|route| (route.connector.name.to_lowercase(), route.connector.id.clone()));
+    routes.sort_by_cached_key(|route| {
+        (
+            route.connector.name.to_lowercase(),
+            route.connector.id.clone(),
+        )
+    });
     Routes {
         routes,
         domains: domains(states, parts, baseline),
@@ -52,7 +57,9 @@ fn gather(all: &mut Vec<Gathered>, connector: &Connector, state: usize) {
     let addresses = connector.addresses(Property::SenderIPAddresses);
     let on_premises = connector.connector_type() != Some(ConnectorType::Partner);
     let name = connector.name.to_lowercase();
-    let known = all.iter_mut().find(|own| own.route.connector.key() == subject.key());
+    let known = all
+        .iter_mut()
+        .find(|own| own.route.connector.key() == subject.key());
     match known {
         Some(own) => {
             own.route.addresses = own.route.addresses.union(addresses);
@@ -69,7 +76,11 @@ fn gather(all: &mut Vec<Gathered>, connector: &Connector, state: usize) {
                 names: vec![name],
                 addresses: addresses.clone(),
                 // What was there first nobody signed; it is what later changes are held against.
-                approved: if state == 0 { approved(addresses) } else { Approved::Unknown },
+                approved: if state == 0 {
+                    approved(addresses)
+                } else {
+                    Approved::Unknown
+                },
                 on_premises,
             },
         }),
@@ -120,10 +131,15 @@ fn approve(all: &mut Vec<Gathered>, baseline: &Baseline) {
 
 /// Addresses that records gave a connector, and connectors that only records name.
 fn claim(all: &mut Vec<Gathered>, change: &Change) {
-    let addresses = change.values.iter().find_map(|(property, value)| match (property, value) {
-        (Property::SenderIPAddresses, Some(Value::Addresses(addresses))) => Some(addresses.clone()),
-        _ => None,
-    });
+    let addresses = change
+        .values
+        .iter()
+        .find_map(|(property, value)| match (property, value) {
+            (Property::SenderIPAddresses, Some(Value::Addresses(addresses))) => {
+                Some(addresses.clone())
+            }
+            _ => None,
+        });
     let addresses = addresses.unwrap_or_else(AddressSet::empty);
     let name = change.connector.name.to_lowercase();
     // One that was created and is gone is not another one of its name.
@@ -161,7 +177,10 @@ fn domains(
 ) -> Option<Vec<AcceptedDomain>> {
     let mut read = false;
     let mut all: Vec<AcceptedDomain> = Vec::new();
-    let snapshots = states.iter().map(|state| state.snapshot).chain(parts.iter().copied());
+    let snapshots = states
+        .iter()
+        .map(|state| state.snapshot)
+        .chain(parts.iter().copied());
     for snapshot in snapshots.filter(|own| own.has(Part::AcceptedDomains)) {
         read = true;
         all.extend(snapshot.accepted_domains.iter().cloned());
@@ -199,12 +218,20 @@ pub(super) fn examine<'a>(
         .iter()
         .filter(|change| is_it(&change.connector))
         .collect();
-    let authority = changes.iter().map(|change| authority(question, change, actors)).collect();
+    let authority = changes
+        .iter()
+        .map(|change| authority(question, change, actors))
+        .collect();
     let created = |change: &&&Change| {
-        matches!(change.kind, ChangeKind::Created | ChangeKind::Recreated | ChangeKind::CreatedAndRemoved)
+        matches!(
+            change.kind,
+            ChangeKind::Created | ChangeKind::Recreated | ChangeKind::CreatedAndRemoved
+        )
     };
     let in_state = |state: &State<'_>| state.snapshot.connectors().any(|own| is_it(&own.subject()));
-    let drift = drift_of(question).remove(&subject.key()).unwrap_or_default();
+    let drift = drift_of(question)
+        .remove(&subject.key())
+        .unwrap_or_default();
     Examined {
         subject: subject.clone(),
         names: route.names.clone(),
@@ -214,7 +241,11 @@ pub(super) fn examine<'a>(
             || question.states.len() > 1
             || question.log.is_some_and(|log| !log.days.is_empty()) && !question.states.is_empty(),
         // What changes say already is not said twice; what was there before the first state only drift says.
-        drift: if question.baseline.is_some() { drift } else { Vec::new() },
+        drift: if question.baseline.is_some() {
+            drift
+        } else {
+            Vec::new()
+        },
         changes,
         authority,
         routes: question.routes,
@@ -224,13 +255,20 @@ pub(super) fn examine<'a>(
 /// Whether a change was approved by the baseline, or explains itself.
 fn authority(question: &Question<'_>, change: &Change, actors: &[Triage]) -> Authority {
     if let Some(baseline) = question.baseline {
-        let approved = baseline.approved.connectors.iter().find(|own| match (&own.id, &change.connector.id) {
-            (Some(id), Some(other)) => id == other,
-            _ => own.name.to_lowercase() == change.connector.name.to_lowercase(),
-        });
+        let approved =
+            baseline
+                .approved
+                .connectors
+                .iter()
+                .find(|own| match (&own.id, &change.connector.id) {
+                    (Some(id), Some(other)) => id == other,
+                    _ => own.name.to_lowercase() == change.connector.name.to_lowercase(),
+                });
         let all_approved = approved.is_some_and(|own| {
             change.values.iter().all(|(property, value)| {
-                value.as_ref().is_some_and(|value| own.approves(*property, value, change.at))
+                value
+                    .as_ref()
+                    .is_some_and(|value| own.approves(*property, value, change.at))
             })
         });
         if all_approved && change.kind != ChangeKind::Removed {
@@ -242,12 +280,18 @@ fn authority(question: &Question<'_>, change: &Change, actors: &[Triage]) -> Aut
     }
     let suspicious = actors.iter().any(|triage| {
         let is_one = change.actors().contains(&&triage.actor);
-        is_one && triage.signs.iter().any(|sign| sign.strength >= super::indicator::Strength::Weak)
+        is_one
+            && triage
+                .signs
+                .iter()
+                .any(|sign| sign.strength >= super::indicator::Strength::Weak)
     });
     let attributed = !change.records.is_empty() && change.unexplained.is_empty();
     match re_run_of_wizard(question, change) {
         Some(why) if attributed && !suspicious => Authority::Explained(why),
-        _ if change.direction == Some(Direction::Narrows) => Authority::Explained("it narrows trust".to_owned()),
+        _ if change.direction == Some(Direction::Narrows) => {
+            Authority::Explained("it narrows trust".to_owned())
+        }
         _ => Authority::Unapproved,
     }
 }
@@ -283,7 +327,11 @@ fn re_run_of_wizard(question: &Question<'_>, change: &Change) -> Option<String> 
             (Property::TlsSenderCertificateName, _) => return None,
             (Property::Enabled, _) => return None,
             (Property::RequireTls, Some(Value::Boolean(false)) | None) => return None,
-            (Property::SenderDomains, Some(Value::Domains(domains))) if domains.entries().len() > 1 => return None,
+            (Property::SenderDomains, Some(Value::Domains(domains)))
+                if domains.entries().len() > 1 =>
+            {
+                return None;
+            }
             _ => {}
         }
     }
@@ -295,18 +343,24 @@ fn is_own(question: &Question<'_>, name: &CertificateName) -> bool {
     let own = question.routes.domains.as_deref().unwrap_or_default();
     let domain = name.pattern().and_then(|pattern| pattern.domain());
     domain.is_some_and(|domain| {
-        own.iter().any(|accepted| domain == &accepted.domain || domain.is_within(&accepted.domain))
+        own.iter()
+            .any(|accepted| domain == &accepted.domain || domain.is_within(&accepted.domain))
     })
 }
 
 /// The wizard calls its connector `Inbound from <GUID>` and makes it as its source.
 fn is_wizards(question: &Question<'_>, subject: &Subject) -> bool {
-    let connectors = question.states.iter().flat_map(|state| state.snapshot.connectors());
+    let connectors = question
+        .states
+        .iter()
+        .flat_map(|state| state.snapshot.connectors());
     let mut own = connectors.filter(|own| own.subject().key() == subject.key());
     own.any(|own| {
         let name = own.name.strip_prefix("Inbound from ").unwrap_or_default();
         let source = own.setting(Property::ConnectorSource);
-        let source = source.map(|source| source.elements().join("")).unwrap_or_default();
+        let source = source
+            .map(|source| source.elements().join(""))
+            .unwrap_or_default();
         crate::connector::parse_guid(name).is_some() && source.eq_ignore_ascii_case("HybridWizard")
     })
 }

@@ -78,13 +78,17 @@ pub fn judge(signs: &[Sign], on_premises: bool) -> (CaseVerdict, Vec<String>) {
         .iter()
         .filter(|sign| ABUSE.contains(&sign.indicator) && sign.strength == Strength::Strong)
         .collect();
-    let lone = abuse.iter().all(|sign| EXPLICABLE.contains(&sign.indicator));
+    let lone = abuse
+        .iter()
+        .all(|sign| EXPLICABLE.contains(&sign.indicator));
     let companions = ["spam-share", "unprovisioned-sender"]
         .iter()
         .all(|id| is(id, Strength::Quiet) || !on_premises && is(id, Strength::NotApplicable));
     let reasons = |least: Strength| -> Vec<String> {
         let counted = signs.iter().filter(|sign| sign.strength >= least);
-        counted.map(|sign| format!("{}: {}", sign.indicator, sign.message)).collect()
+        counted
+            .map(|sign| format!("{}: {}", sign.indicator, sign.message))
+            .collect()
     };
     if unapproved && (!abuse.is_empty() || actor) {
         return (CaseVerdict::Compromised, reasons(Strength::Weak));
@@ -92,13 +96,18 @@ pub fn judge(signs: &[Sign], on_premises: bool) -> (CaseVerdict, Vec<String>) {
     // A rise to known recipients, of which little is filtered, is a newsletter; a rise to strangers is not.
     let at_once = abuse.iter().enumerate().any(|(index, one)| {
         let mut others = abuse.iter().skip(index + 1);
-        others.any(|other| one.hours.is_empty() || one.hours.iter().any(|hour| other.hours.contains(hour)))
+        others.any(|other| {
+            one.hours.is_empty() || one.hours.iter().any(|hour| other.hours.contains(hour))
+        })
     });
     let newsletter = !abuse.is_empty() && lone && !at_once && companions;
     if unapproved || actor || !abuse.is_empty() && !newsletter {
         return (CaseVerdict::Suspicious, reasons(Strength::Weak));
     }
-    let weak = signs.iter().filter(|sign| sign.strength == Strength::Weak).count();
+    let weak = signs
+        .iter()
+        .filter(|sign| sign.strength == Strength::Weak)
+        .count();
     if weak >= 3 {
         return (CaseVerdict::Suspicious, reasons(Strength::Weak));
     }
@@ -132,12 +141,17 @@ fn missing(signs: &[Sign], on_premises: bool) -> Vec<String> {
         .iter()
         .filter(|sign| super::indicator::find(sign.indicator).is_some_and(|own| own.of_mail))
         .collect();
-    let looked = of_mail.iter().filter(|sign| sign.strength >= Strength::Quiet).count();
+    let looked = of_mail
+        .iter()
+        .filter(|sign| sign.strength >= Strength::Quiet)
+        .count();
     let rise = of_mail
         .iter()
         .any(|sign| sign.indicator == "volume-rise" && sign.strength >= Strength::Quiet);
     if looked < LEAST_OF_MAIL || !rise {
-        let not = of_mail.iter().filter(|sign| sign.strength == Strength::NotEvaluated);
+        let not = of_mail
+            .iter()
+            .filter(|sign| sign.strength == Strength::NotEvaluated);
         missing.extend(not.map(|sign| format!("{}: {}", sign.indicator, sign.message)));
     }
     missing

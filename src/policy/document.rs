@@ -1,8 +1,8 @@
 //! The policy file: tenants, thresholds, which rules, and what is changed about them.
 
 use super::rule::read_severity;
-use super::threshold::Thresholds;
 use super::settings::{self, Narrowing, PlanLimits};
+use super::threshold::Thresholds;
 use crate::connector::property::Property;
 use crate::digest::Digest;
 use crate::document::reader::nearest;

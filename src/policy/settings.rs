@@ -75,29 +75,35 @@ pub(super) fn plan_limits(reader: &Reader<'_>, node: &Node) -> Option<PlanLimits
 /// `investigation: { volume-rise.mails: 200 }`: the numbers by which indicators judge, by their names.
 pub(super) fn investigation(reader: &Reader<'_>, node: &Node) -> Option<Thresholds> {
     let mut thresholds = Thresholds::default();
-    let all = reader.entries(node, "thresholds of the investigation", |reader, key, node| {
-        let threshold = Threshold::named(&key.name);
-        let number = match node.content {
-            Content::Float(number) => Some(number),
-            #[allow(clippy::cast_precision_loss, reason = "thresholds are small")]
-            Content::Integer(number) => Some(number as f64),
-            _ => None,
-        };
-        let number = number.filter(|number| number.is_finite() && *number >= 0.0);
-        match (threshold, number) {
-            (Some(threshold), Some(number)) => Some((threshold, number)),
-            (None, _) => {
-                let known: Vec<&str> = Threshold::ALL.iter().map(|own| own.name()).collect();
-                reader.wrong(
-                    key.span.clone(),
-                    format!("there is no threshold {:?}", key.name),
-                    format!("one of {}", known.join(", ")),
-                );
-                None
+    let all = reader.entries(
+        node,
+        "thresholds of the investigation",
+        |reader, key, node| {
+            let threshold = Threshold::named(&key.name);
+            let number = match node.content {
+                Content::Float(number) => Some(number),
+                #[allow(clippy::cast_precision_loss, reason = "thresholds are small")]
+                Content::Integer(number) => Some(number as f64),
+                _ => None,
+            };
+            let number = number.filter(|number| number.is_finite() && *number >= 0.0);
+            match (threshold, number) {
+                (Some(threshold), Some(number)) => Some((threshold, number)),
+                (None, _) => {
+                    let known: Vec<&str> = Threshold::ALL.iter().map(|own| own.name()).collect();
+                    reader.wrong(
+                        key.span.clone(),
+                        format!("there is no threshold {:?}", key.name),
+                        format!("one of {}", known.join(", ")),
+                    );
+                    None
+                }
+                (Some(_), None) => {
+                    reader.expected(node, "a number", "write a number that is not negative")
+                }
             }
-            (Some(_), None) => reader.expected(node, "a number", "write a number that is not negative"),
-        }
-    })?;
+        },
+    )?;
     for (_, (threshold, number)) in all {
         thresholds.set(threshold, number);
     }

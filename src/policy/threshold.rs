@@ -73,7 +73,10 @@ impl Threshold {
 impl Thresholds {
     /// The number in force.
     pub fn get(&self, threshold: Threshold) -> f64 {
-        self.0.get(&threshold).copied().unwrap_or(threshold.row().usual)
+        self.0
+            .get(&threshold)
+            .copied()
+            .unwrap_or(threshold.row().usual)
     }
 
     /// Changes a number.

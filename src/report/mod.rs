@@ -159,7 +159,9 @@ pub fn write<E>(
         Format::Html => html::report::render(report),
     };
     match format {
-        Format::Human | Format::Markdown | Format::Junit | Format::Html => out(&pipeline::defuse_text(&text)),
+        Format::Human | Format::Markdown | Format::Junit | Format::Html => {
+            out(&pipeline::defuse_text(&text))
+        }
         Format::Json | Format::Sarif | Format::Gitlab => out(&pipeline::defuse_json(&text)),
         // They are commands, and hold none but their own.
         Format::Github | Format::Azure => out(&text),

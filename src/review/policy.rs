@@ -125,10 +125,19 @@ fn compare(review: &mut Review, before: &Document, now: &Document) {
             .changed()
             .map(|(name, number)| format!("{name} = {number}"))
             .collect();
-        if changed.is_empty() { "the usual ones".to_owned() } else { changed.join(", ") }
+        if changed.is_empty() {
+            "the usual ones".to_owned()
+        } else {
+            changed.join(", ")
+        }
     };
     // Which way makes an indicator quieter differs: whoever signs looks at each.
-    review.changed("thresholds of the investigation", thresholds(before), thresholds(now), Direction::Widens);
+    review.changed(
+        "thresholds of the investigation",
+        thresholds(before),
+        thresholds(now),
+        Direction::Widens,
+    );
     let fewer = now.catalogue == Catalogue::Nothing;
     review.changed("catalogue", catalogue(before), catalogue(now), wider(fewer));
     review.life(Some(&before.header), &now.header);

@@ -1,7 +1,7 @@
 //! `connguard investigate`, as an incident responder uses it: a folder of files, and nothing else.
 
-use crate::incident::{Scenario, write};
 use crate::harness::{NOW, Repo, Run, key, project, real_records};
+use crate::scenarios::{Scenario, write};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The program in a folder that is no audit repository.
 fn investigate(folder: &Path, more: &[&str]) -> Run {
     let evidence = folder.display().to_string();
-    let mut arguments = vec!["investigate", "--from", &evidence, "--now", "2027-01-01T00:00:00Z"];
+    let mut arguments = vec![
+        "investigate",
+        "--from",
+        &evidence,
+        "--now",
+        "2027-01-01T00:00:00Z",
+    ];
     arguments.extend(more);
     Repo::empty().run(&arguments)
 }
@@ -34,14 +40,24 @@ fn verdicts(report: &Value) -> BTreeMap<String, String> {
 
 fn sign<'r>(report: &'r Value, connector: &str, indicator: &str) -> &'r Value {
     let all = report["connectors"].as_array().unwrap();
-    let own = all.iter().find(|own| own["connector"]["name"] == connector).unwrap();
+    let own = all
+        .iter()
+        .find(|own| own["connector"]["name"] == connector)
+        .unwrap();
     let signs = own["signs"].as_array().unwrap();
-    signs.iter().find(|own| own["indicator"] == indicator).unwrap()
+    signs
+        .iter()
+        .find(|own| own["indicator"] == indicator)
+        .unwrap()
 }
 
 /// How many seeds of each scenario: few in every run, all 200 with EXHAUSTIVE=1.
 fn seeds() -> u64 {
-    if std::env::var_os("EXHAUSTIVE").is_some() { 200 } else { 3 }
+    if std::env::var_os("EXHAUSTIVE").is_some() {
+        200
+    } else {
+        3
+    }
 }
 
 #[test]
@@ -56,17 +72,30 @@ fn every_scenario_gets_its_verdict() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some((scenario, seed)) = cases.get(usize::try_from(next.fetch_add(1, Ordering::SeqCst)).unwrap()) {
+                while let Some((scenario, seed)) =
+                    cases.get(usize::try_from(next.fetch_add(1, Ordering::SeqCst)).unwrap())
+                {
                     let folder = folder();
                     let expected = write(*scenario, *seed, folder.path()).unwrap();
                     let run = investigate(&folder.path().join("evidence"), &["--format", "json"]);
                     let report = run.json();
                     let found = verdicts(&report);
                     for (name, verdict) in &expected.connectors {
-                        let is = found.get(name).cloned().unwrap_or_else(|| "not listed".to_owned());
-                        *confusion.lock().unwrap().entry((verdict.name().to_owned(), is.clone())).or_default() += 1;
+                        let is = found
+                            .get(name)
+                            .cloned()
+                            .unwrap_or_else(|| "not listed".to_owned());
+                        *confusion
+                            .lock()
+                            .unwrap()
+                            .entry((verdict.name().to_owned(), is.clone()))
+                            .or_default() += 1;
                         if is != verdict.name() {
-                            wrong.lock().unwrap().push(format!("{} {seed}: {name} is {is}, expected {}", scenario.name(), verdict.name()));
+                            wrong.lock().unwrap().push(format!(
+                                "{} {seed}: {name} is {is}, expected {}",
+                                scenario.name(),
+                                verdict.name()
+                            ));
                         }
                     }
                     let worst = expected.connectors.values().map(|own| own.name());
@@ -78,15 +107,33 @@ fn every_scenario_gets_its_verdict() {
                         0
                     };
                     if run.code != code {
-                        wrong.lock().unwrap().push(format!("{} {seed}: ended with {}, expected {code}", scenario.name(), run.code));
+                        wrong.lock().unwrap().push(format!(
+                            "{} {seed}: ended with {}, expected {code}",
+                            scenario.name(),
+                            run.code
+                        ));
                     }
                     let actors = report["actors"].to_string().to_lowercase();
-                    if let Some(actor) = expected.actors.first().filter(|own| !actors.contains(&own.to_lowercase())) {
-                        wrong.lock().unwrap().push(format!("{} {seed}: {actor} is not among the actors", scenario.name()));
+                    if let Some(actor) = expected
+                        .actors
+                        .first()
+                        .filter(|own| !actors.contains(&own.to_lowercase()))
+                    {
+                        wrong.lock().unwrap().push(format!(
+                            "{} {seed}: {actor} is not among the actors",
+                            scenario.name()
+                        ));
                     }
                     let changes = report["changes"].to_string();
-                    for record in expected.records.iter().filter(|record| !changes.contains(record.as_str())) {
-                        wrong.lock().unwrap().push(format!("{} {seed}: record {record} was not joined", scenario.name()));
+                    for record in expected
+                        .records
+                        .iter()
+                        .filter(|record| !changes.contains(record.as_str()))
+                    {
+                        wrong.lock().unwrap().push(format!(
+                            "{} {seed}: record {record} was not joined",
+                            scenario.name()
+                        ));
                     }
                 }
             });
@@ -106,13 +153,22 @@ fn reports_fit_their_schema_and_are_the_same_every_time() {
     let first = investigate(&evidence, &["--format", "json"]);
     let schema = Repo::empty().run(&["schema", "investigation"]).json();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(&first.json()).map(|error| error.to_string()).collect();
+    let errors: Vec<String> = validator
+        .iter_errors(&first.json())
+        .map(|error| error.to_string())
+        .collect();
     assert!(errors.is_empty(), "{errors:#?}");
-    assert_eq!(first.stdout, investigate(&evidence, &["--format", "json"]).stdout);
+    assert_eq!(
+        first.stdout,
+        investigate(&evidence, &["--format", "json"]).stdout
+    );
     for format in ["human", "markdown", "html"] {
         let text = investigate(&evidence, &["--format", format]);
         assert_eq!(text.code, first.code, "{format}");
-        assert!(text.stdout.contains("Ran_") || text.stdout.contains("compromised"), "{format}");
+        assert!(
+            text.stdout.contains("Ran_") || text.stdout.contains("compromised"),
+            "{format}"
+        );
     }
 }
 
@@ -131,8 +187,16 @@ fn what_was_not_looked_at_is_never_no_sign() {
         let without = investigate(&evidence, &["--format", "json"]);
         fs::write(path, kept).unwrap();
         // A second file of the same kind may tell the same; nothing that is left out makes a better verdict.
-        assert!([0, 3].contains(&without.code), "without {path}: {without:?}");
-        let forms: Vec<&Value> = files.as_array().unwrap().iter().filter(|own| own["form"] == file["form"]).collect();
+        assert!(
+            [0, 3].contains(&without.code),
+            "without {path}: {without:?}"
+        );
+        let forms: Vec<&Value> = files
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|own| own["form"] == file["form"])
+            .collect();
         if forms.len() == 1 && file["form"] != "clixml" {
             assert_eq!(without.code, 3, "without {path}");
         }
@@ -151,9 +215,15 @@ fn cut_off_and_foreign_files_are_named() {
     fs::write(evidence.join("cut.json"), "[{\"CreationTime\":\"2026-01-01T00:00:00\",\"Operation\":\"Set-InboundConnector\",\"Parame").unwrap();
     let run = investigate(&evidence, &["--format", "json"]);
     let findings = run.json()["findings"].to_string();
-    assert!(findings.contains("nothing in it was recognised"), "{findings}");
+    assert!(
+        findings.contains("nothing in it was recognised"),
+        "{findings}"
+    );
     assert!(findings.contains("cut off"), "{findings}");
-    assert!(findings.contains("an audit record about connectors could not be read"), "{findings}");
+    assert!(
+        findings.contains("an audit record about connectors could not be read"),
+        "{findings}"
+    );
 }
 
 #[test]
@@ -168,23 +238,54 @@ fn real_records_of_an_attacked_lab_give_actors_and_operations() {
         fs::copy(real.join(name), folder.path().join(name)).unwrap();
     }
     let run = investigate(folder.path(), &["--format", "json"]);
-    assert_eq!(run.code, 3, "there is neither a connector nor mail: {run:?}");
+    assert_eq!(
+        run.code, 3,
+        "there is neither a connector nor mail: {run:?}"
+    );
     let report = run.json();
-    assert_eq!(report["coverage"]["log"]["records"], 134, "135 rows, of which one is cut off");
-    let rejected: u64 = report["files"].as_array().unwrap().iter().map(|file| file["rejected"]["count"].as_u64().unwrap()).sum();
+    assert_eq!(
+        report["coverage"]["log"]["records"], 134,
+        "135 rows, of which one is cut off"
+    );
+    let rejected: u64 = report["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["rejected"]["count"].as_u64().unwrap())
+        .sum();
     assert_eq!(rejected, 1, "one is cut off, as published");
     let actors = report["actors"].as_array().unwrap();
     let attacker = actors
         .iter()
-        .find(|own| own["actor"]["user"].as_str().unwrap().eq_ignore_ascii_case("A.Thulile@dutchmasterz.onmicrosoft.com"))
+        .find(|own| {
+            own["actor"]["user"]
+                .as_str()
+                .unwrap()
+                .eq_ignore_ascii_case("A.Thulile@dutchmasterz.onmicrosoft.com")
+        })
         .unwrap_or_else(|| panic!("{actors:#?}"));
     let operations = attacker["operations"].to_string();
-    for operation in ["New-TransportRule", "New-InboxRule", "Add-MailboxPermission", "Add-RecipientPermission", "Set-Mailbox"] {
+    for operation in [
+        "New-TransportRule",
+        "New-InboxRule",
+        "Add-MailboxPermission",
+        "Add-RecipientPermission",
+        "Set-Mailbox",
+    ] {
         assert!(operations.contains(operation), "{operation}: {operations}");
     }
-    let users: Vec<&str> = actors.iter().map(|own| own["actor"]["user"].as_str().unwrap()).collect();
-    assert!(users.contains(&"GradyA@dutchmasterz.onmicrosoft.com"), "{users:?}");
-    assert!(!report["actors"].to_string().contains("NT AUTHORITY"), "the service itself is nobody to look for");
+    let users: Vec<&str> = actors
+        .iter()
+        .map(|own| own["actor"]["user"].as_str().unwrap())
+        .collect();
+    assert!(
+        users.contains(&"GradyA@dutchmasterz.onmicrosoft.com"),
+        "{users:?}"
+    );
+    assert!(
+        !report["actors"].to_string().contains("NT AUTHORITY"),
+        "the service itself is nobody to look for"
+    );
 }
 
 #[test]
@@ -210,8 +311,16 @@ fn a_change_is_attributed_and_a_name_with_slashes_is_a_name() {
     own["Name"] = json!("evil/SMTP relay");
     own["ExchangeObjectId"] = json!("d0891898-d7b2-431d-8619-019772e49525");
     own["SenderIPAddresses"] = json!(["198.51.100.9"]);
-    fs::write(folder.path().join("a.json"), export("2026-11-01T00:00:00Z", json!([relay]))).unwrap();
-    fs::write(folder.path().join("b.json"), export("2026-11-20T00:00:00Z", json!([relay, own]))).unwrap();
+    fs::write(
+        folder.path().join("a.json"),
+        export("2026-11-01T00:00:00Z", json!([relay])),
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("b.json"),
+        export("2026-11-20T00:00:00Z", json!([relay, own])),
+    )
+    .unwrap();
     let record = json!([{
         "CreationTime": "2026-11-10T03:12:00", "Id": "744ca318-ae02-4569-9e68-95e0ef6b75b0", "Operation": "New-InboundConnector",
         "RecordType": 1, "ResultStatus": "True", "UserType": 2, "UserId": "alice@contoso.com", "ObjectId": "", "ClientIP": "198.51.100.200:4711",
@@ -231,7 +340,10 @@ fn a_change_is_attributed_and_a_name_with_slashes_is_a_name() {
     assert_eq!(by["actor"]["user"], "alice@contoso.com");
     assert_eq!(by["client_ip"], "198.51.100.200");
     assert_eq!(by["session"], "s1");
-    assert_eq!(sign(&report, "evil/SMTP relay", "unapproved-change")["strength"], "strong");
+    assert_eq!(
+        sign(&report, "evil/SMTP relay", "unapproved-change")["strength"],
+        "strong"
+    );
     // Without a trace nobody can say that the relay was not misused.
     assert_eq!(verdicts(&report)["SMTP relay"], "not enough evidence");
 }
@@ -241,25 +353,55 @@ fn thresholds_are_the_operators_word_and_the_report_says_so() {
     let folder = folder();
     write(Scenario::ALL[0], 4, folder.path()).unwrap();
     let evidence = folder.path().join("evidence");
-    let report = investigate(&evidence, &["--format", "json", "--set", "volume-rise.days=400"]).json();
+    let report = investigate(
+        &evidence,
+        &["--format", "json", "--set", "volume-rise.days=400"],
+    )
+    .json();
     assert_eq!(report["options"]["thresholds"]["volume-rise.days"], 400.0);
     assert_eq!(report["verdict"], "not enough evidence");
     investigate(&evidence, &["--set", "volume-rise.day=1"]).expect(2, &["volume-rise.days"]);
     investigate(&evidence, &["--set", "volume-rise.days=-1"]).expect(2, &["not negative"]);
-    Repo::empty().run(&["explain", "volume-rise"]).expect(0, &["volume-rise.days = 14"]);
+    Repo::empty()
+        .run(&["explain", "volume-rise"])
+        .expect(0, &["volume-rise.days = 14"]);
 }
 
 #[test]
 fn a_case_is_worked_through_in_order_and_checked_by_sha256sum() {
     let folder = folder();
-    write(Scenario::ALL.iter().copied().find(|own| own.name() == "microsoft-block").unwrap(), 5, folder.path()).unwrap();
+    write(
+        Scenario::ALL
+            .iter()
+            .copied()
+            .find(|own| own.name() == "microsoft-block")
+            .unwrap(),
+        5,
+        folder.path(),
+    )
+    .unwrap();
     let evidence = folder.path().join("evidence").display().to_string();
     let repo = Repo::empty();
     let case = |more: &[&str]| repo.run(more);
-    case(&["investigate", "--from", &evidence, "--case", "spam", "--now", NOW]).expect(13, &["the case is in cases/2026-11-21-spam"]);
+    case(&[
+        "investigate",
+        "--from",
+        &evidence,
+        "--case",
+        "spam",
+        "--now",
+        NOW,
+    ])
+    .expect(13, &["the case is in cases/2026-11-21-spam"]);
     let shown = case(&["case", "show", "spam"]).expect(0, &["step 3", "unblock-", "[ ] revert"]);
-    let unblock = shown.stdout.split_whitespace().find(|word| word.starts_with("unblock-")).unwrap().to_owned();
-    case(&["case", "tick", "spam", &unblock]).expect(3, &["not before the revert is done", "revert"]);
+    let unblock = shown
+        .stdout
+        .split_whitespace()
+        .find(|word| word.starts_with("unblock-"))
+        .unwrap()
+        .to_owned();
+    case(&["case", "tick", "spam", &unblock])
+        .expect(3, &["not before the revert is done", "revert"]);
     case(&["case", "close", "spam"]).expect(3, &["the case is not done"]);
     // A second run goes on with it: what was done stays done.
     let items: Vec<String> = shown
@@ -272,18 +414,47 @@ fn a_case_is_worked_through_in_order_and_checked_by_sha256sum() {
     for item in &items {
         case(&["case", "tick", "spam", item, "--note", "done by bob"]).expect(0, &[]);
     }
-    case(&["investigate", "--from", &evidence, "--case", "spam", "--now", NOW]).expect(13, &[]);
-    case(&["case", "tick", "spam", &unblock, "--note", "after the revert"]).expect(0, &["0 to do"]);
+    case(&[
+        "investigate",
+        "--from",
+        &evidence,
+        "--case",
+        "spam",
+        "--now",
+        NOW,
+    ])
+    .expect(13, &[]);
+    case(&[
+        "case",
+        "tick",
+        "spam",
+        &unblock,
+        "--note",
+        "after the revert",
+    ])
+    .expect(0, &["0 to do"]);
     case(&["case", "close", "spam"]).expect(0, &["closed"]);
     case(&["case", "list"]).expect(0, &["2026-11-21-spam", "closed"]);
     case(&["case", "verify", "spam"]).expect(0, &["are what SHA256SUMS says"]);
     case(&["case", "export", "spam", "--to", "spam.tar"]).expect(0, &[]);
     let run = |program: &str, arguments: &[&str], at: &str| {
-        let done = Command::new(program).args(arguments).current_dir(repo.path(at)).output().unwrap();
-        assert!(done.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        let done = Command::new(program)
+            .args(arguments)
+            .current_dir(repo.path(at))
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{program} {arguments:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     };
     run("tar", &["-xf", "spam.tar"], "");
-    run("sha256sum", &["-c", "--strict", "SHA256SUMS"], "2026-11-21-spam");
+    run(
+        "sha256sum",
+        &["-c", "--strict", "SHA256SUMS"],
+        "2026-11-21-spam",
+    );
     repo.write("cases/2026-11-21-spam/report.md", "nothing happened\n");
     case(&["case", "verify", "spam"]).expect(1, &["report.md"]);
     case(&["case", "delete", "spam", "--yes"]).expect(0, &[]);
@@ -314,24 +485,54 @@ fn the_history_is_told_who_did_it_and_keeps_the_digest_of_the_case() {
     let pin = repo.pin();
     let key = key("ci");
     let arguments = [
-        "investigate", "--tenant", "contoso", "--from", "history", "--from", "evidence", "--case", "comment", "--record", "--key", &key, "--root", &pin, "--now", NOW,
+        "investigate",
+        "--tenant",
+        "contoso",
+        "--from",
+        "history",
+        "--from",
+        "evidence",
+        "--case",
+        "comment",
+        "--record",
+        "--key",
+        &key,
+        "--root",
+        &pin,
+        "--now",
+        NOW,
     ];
     let run = repo.run(&arguments);
     assert!(run.stderr.contains("recorded as"), "{run:?}");
     assert_ne!(repo.tip(), before);
     let name = relay["Name"].as_str().unwrap();
-    repo.history(&["blame", name, "--tenant", "contoso"]).expect(0, &["Comment: by alice", "by alice@contoso.com from 192.0.2.4", "744ca318"]);
+    repo.history(&["blame", name, "--tenant", "contoso"])
+        .expect(
+            0,
+            &[
+                "Comment: by alice",
+                "by alice@contoso.com from 192.0.2.4",
+                "744ca318",
+            ],
+        );
     repo.history(&["verify"]).expect(0, &[]);
     let message = repo.git(&["log", "-1", "--format=%B", "refs/heads/connguard/history"]);
     assert!(message.contains("Case: comment sha256:"), "{message}");
     // The same once more says nothing new of who did it.
     let again = repo.run(&arguments);
-    assert!(again.stderr.contains("recorded as"), "the case is a newer one: {again:?}");
+    assert!(
+        again.stderr.contains("recorded as"),
+        "the case is a newer one: {again:?}"
+    );
     let second = repo.git(&["log", "-1", "--format=%B", "refs/heads/connguard/history"]);
     assert!(!second.contains("Attributed:"), "{second}");
     let refs = repo.git(&["for-each-ref", "--format=%(refname)"]);
-    assert!(refs.contains("refs/heads/connguard/cases/comment"), "{refs}");
-    repo.run(&["case", "delete", "comment", "--yes"]).expect(0, &[]);
+    assert!(
+        refs.contains("refs/heads/connguard/cases/comment"),
+        "{refs}"
+    );
+    repo.run(&["case", "delete", "comment", "--yes"])
+        .expect(0, &[]);
     let refs = repo.git(&["for-each-ref", "--format=%(refname)"]);
     assert!(!refs.contains("refs/heads/connguard/cases/"), "{refs}");
 }
@@ -340,16 +541,31 @@ fn the_history_is_told_who_did_it_and_keeps_the_digest_of_the_case() {
 fn hunting_prints_queries_and_their_answers_count_like_rows() {
     let export = project().join("exports/contoso.json").display().to_string();
     let repo = Repo::empty();
-    repo.run(&["hunt", "list"]).expect(0, &["mail-by-hour", "connector-changes", "100,000"]);
-    let shown = repo.run(&["hunt", "show", "mail-by-hour", "--from", &export, "--now", NOW, "--for", "sentinel"]);
+    repo.run(&["hunt", "list"])
+        .expect(0, &["mail-by-hour", "connector-changes", "100,000"]);
+    let shown = repo.run(&[
+        "hunt",
+        "show",
+        "mail-by-hour",
+        "--from",
+        &export,
+        "--now",
+        NOW,
+        "--for",
+        "sentinel",
+    ]);
     shown.expect(0, &["EmailEvents", "TimeGenerated", "contoso.com"]);
-    repo.run(&["hunt", "show", "nothing"]).expect(2, &["mail-by-hour"]);
+    repo.run(&["hunt", "show", "nothing"])
+        .expect(2, &["mail-by-hour"]);
     // A month of quiet hours, and one hour of spam, as the query returns them.
     let folder = folder();
     fs::copy(&export, folder.path().join("now.json")).unwrap();
     let name = {
         let export: Value = serde_json::from_str(&fs::read_to_string(&export).unwrap()).unwrap();
-        export["inbound_connectors"][0]["Name"].as_str().unwrap().to_owned()
+        export["inbound_connectors"][0]["Name"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let mut rows = Vec::new();
     for hour in 0..30 * 24 {
@@ -362,7 +578,11 @@ fn hunting_prints_queries_and_their_answers_count_like_rows() {
             "Unprovisioned": 0, "External": mails, "FirstContacts": 0, "Addresses": mails, "Outside": 0, "Headers": mails, "Mismatched": 0,
         }));
     }
-    fs::write(folder.path().join("hunted.json"), json!({ "schema": [], "results": rows }).to_string()).unwrap();
+    fs::write(
+        folder.path().join("hunted.json"),
+        json!({ "schema": [], "results": rows }).to_string(),
+    )
+    .unwrap();
     let report = investigate(folder.path(), &["--format", "json"]).json();
     assert_eq!(sign(&report, &name, "spam-share")["strength"], "strong");
     assert_eq!(sign(&report, &name, "volume-rise")["strength"], "strong");

@@ -24,8 +24,6 @@ mod history;
 mod history_attacks;
 mod history_robust;
 mod hostile;
-#[path = "../../examples/incident/generator/mod.rs"]
-mod incident;
 mod init;
 mod investigate;
 mod keys;
@@ -36,5 +34,7 @@ mod reference;
 mod report;
 mod rollback;
 mod rules;
+#[path = "../../examples/incident/generator/mod.rs"]
+mod scenarios;
 mod signing;
 mod trust;

@@ -28,15 +28,27 @@ impl Receiver {
                     let read = stream.read(&mut buffer).unwrap_or(0);
                     request.extend_from_slice(&buffer[..read]);
                     let text = String::from_utf8_lossy(&request).into_owned();
-                    let length = text.to_lowercase().split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next().unwrap().parse::<usize>().ok());
+                    let length = text
+                        .to_lowercase()
+                        .split("content-length: ")
+                        .nth(1)
+                        .and_then(|rest| rest.split("\r\n").next().unwrap().parse::<usize>().ok());
                     let body = text.split_once("\r\n\r\n").map(|(_, body)| body.len());
-                    if read == 0 || matches!((length, body), (Some(length), Some(body)) if body >= length) {
+                    if read == 0
+                        || matches!((length, body), (Some(length), Some(body)) if body >= length)
+                    {
                         break;
                     }
                 }
                 let text = String::from_utf8_lossy(&request).into_owned();
-                own.lock().unwrap().push(text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default());
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                own.lock().unwrap().push(
+                    text.split_once("\r\n\r\n")
+                        .map(|(_, body)| body.to_owned())
+                        .unwrap_or_default(),
+                );
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                );
             }
         });
         Self { url, told }
@@ -51,9 +63,25 @@ fn round(world: &World, receiver: &Receiver) -> crate::harness::Run {
     let pin = world.repo.pin();
     world.repo.run_with(
         &[
-            "watch", "--once", "--tenant", "contoso", "--rehearsal", "--notify", "webhook=CONNGUARD_HOOK", "--memory", "told.json", "--alive", "alive.json", "--budget", "30s",
+            "watch",
+            "--once",
+            "--tenant",
+            "contoso",
+            "--rehearsal",
+            "--notify",
+            "webhook=CONNGUARD_HOOK",
+            "--memory",
+            "told.json",
+            "--alive",
+            "alive.json",
+            "--budget",
+            "30s",
         ],
-        &[("CONNGUARD_SECRET", SECRET), ("CONNGUARD_ROOT", &pin), ("CONNGUARD_HOOK", &receiver.url)],
+        &[
+            ("CONNGUARD_SECRET", SECRET),
+            ("CONNGUARD_ROOT", &pin),
+            ("CONNGUARD_HOOK", &receiver.url),
+        ],
     )
 }
 
@@ -67,7 +95,7 @@ fn a_change_is_told_once_with_who_did_it() {
     assert_eq!(alive["exit_code"], quiet.code, "{quiet:?}");
     // Somebody changes a connector behind everybody's back.
     world.emulator.add_audit(crate::world::TENANT, serde_json::json!({
-        "CreationTime": "-5m", "Id": "744ca318-ae02-4569-9e68-95e0ef6b75b0", "Operation": "Set-InboundConnector", "RecordType": 1, "ResultStatus": "True",
+        "CreationTime": jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 300).unwrap().to_string(), "Id": "744ca318-ae02-4569-9e68-95e0ef6b75b0", "Operation": "Set-InboundConnector", "RecordType": 1, "ResultStatus": "True",
         "UserType": 2, "UserId": "alice@contoso.com", "UserKey": "1", "ObjectId": RELAY, "Workload": "Exchange", "ClientIP": "198.51.100.200:1", "ExternalAccess": false,
         "Parameters": [{ "Name": "Identity", "Value": RELAY }, { "Name": "RequireTls", "Value": "False" }],
     }));
@@ -75,17 +103,38 @@ fn a_change_is_told_once_with_who_did_it() {
     let told = receiver.told();
     assert_eq!(told.len(), before + 1, "{told:?}");
     let message = told.last().unwrap();
-    assert!(message.contains("connector-operation") && message.contains("alice"), "{message}");
+    assert!(
+        message.contains("connector-operation") && message.contains("alice"),
+        "{message}"
+    );
     round(&world, &receiver);
-    assert_eq!(receiver.told().len(), before + 1, "what was told is not told again");
+    assert_eq!(
+        receiver.told().len(),
+        before + 1,
+        "what was told is not told again"
+    );
 }
 
 #[test]
 fn a_round_that_fails_is_said_and_the_next_one_works() {
-    let world = World::with(Options { faults: vec!["Get-InboundConnector:1=500".parse().unwrap(), "audit-query=403".parse().unwrap()], ..Options::default() }, |_| ());
+    let world = World::with(
+        Options {
+            faults: vec![
+                "Get-InboundConnector:1=500".parse().unwrap(),
+                "audit-query=403-nul".parse().unwrap(),
+            ],
+            ..Options::default()
+        },
+        |_| (),
+    );
     let receiver = Receiver::new();
     let first = round(&world, &receiver);
-    assert!(first.stderr.contains("who changed connectors could not be asked"), "{first:?}");
+    assert!(
+        first
+            .stderr
+            .contains("who changed connectors could not be asked"),
+        "{first:?}"
+    );
     let second = round(&world, &receiver);
     assert_eq!(second.code, 0, "{second:?}");
 }

@@ -1,10 +1,10 @@
 //! A case on disk, and on a ref of its own in git.
 
 use crate::case::{CASE, CHECKLIST, Case, Checklist, Files, SUMS, sums};
+use crate::cli::config::{self, Config};
 use crate::cli::console::Console;
 use crate::cli::past::{self, Past};
 use crate::cli::{Common, Failure, TrustArgs};
-use crate::cli::config::{self, Config};
 use crate::digest::Digest;
 use crate::git::{Commit, Entry, FILE, FOLDER, Git, Object, Oid, encode};
 use std::collections::BTreeMap;
@@ -44,7 +44,10 @@ impl CaseFolder {
         let mut found = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| failed(cases, &error))?.path();
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             // 2026-11-20-NAME
             if let Some(name) = name.get(11..).filter(|_| path.join(CASE).is_file()) {
                 found.push(Self::at(path.clone(), name));
@@ -93,7 +96,10 @@ impl CaseFolder {
 
     fn broken(&self, name: &str, reason: &str) -> Failure {
         Failure::run(
-            format!("{} cannot be read: {reason}", self.path.join(name).display()),
+            format!(
+                "{} cannot be read: {reason}",
+                self.path.join(name).display()
+            ),
             "restore it, for example from the case's ref in git",
         )
     }
@@ -113,7 +119,10 @@ impl CaseFolder {
             let name = entry.file_name();
             let Some(name) = name.to_str().filter(|name| !name.contains(['\n', '\\'])) else {
                 return Err(Failure::run(
-                    format!("{} holds a file whose name no list can hold", folder.display()),
+                    format!(
+                        "{} holds a file whose name no list can hold",
+                        folder.display()
+                    ),
                     "give it a plain name",
                 ));
             };
@@ -121,7 +130,8 @@ impl CaseFolder {
             if kind.is_dir() {
                 self.walk(&entry.path(), &format!("{path}/"), files)?;
             } else if kind.is_file() {
-                let bytes = std::fs::read(entry.path()).map_err(|error| failed(&entry.path(), &error))?;
+                let bytes =
+                    std::fs::read(entry.path()).map_err(|error| failed(&entry.path(), &error))?;
                 files.insert(path, bytes);
             }
         }
@@ -149,7 +159,13 @@ impl CaseFolder {
     }
 
     /// Commits it to its ref, where there is a git repository for it.
-    pub fn keep(&self, common: &Common, trust: &TrustArgs, console: &Console, what: &str) -> Result<(), Failure> {
+    pub fn keep(
+        &self,
+        common: &Common,
+        trust: &TrustArgs,
+        console: &Console,
+        what: &str,
+    ) -> Result<(), Failure> {
         let Some(git) = repository(common)? else {
             console.note("there is no git repository: the case is kept in its folder alone");
             return Ok(());
@@ -160,21 +176,37 @@ impl CaseFolder {
         let name = format!("{REFS}{}", self.name);
         let parent = git.tip(&name).map_err(git_failed)?;
         let mut objects = Vec::new();
-        let tree = tree(&files, &mut objects).map_err(|error| Failure::run(format!("the case cannot be kept in git: {error}"), "try again"))?;
+        let tree = tree(&files, &mut objects).map_err(|error| {
+            Failure::run(
+                format!("the case cannot be kept in git: {error}"),
+                "try again",
+            )
+        })?;
         let who = "connguard <case@connguard.invalid>";
         let message = format!("{}: {}\n", self.name, crate::hostile_text::visible(what));
         let bytes = Commit::encode(tree, parent, who, trust.now().as_second(), &message);
-        let commit = Object::commit(bytes).map_err(|error| Failure::run(format!("the case cannot be kept in git: {error}"), "try again"))?;
+        let commit = Object::commit(bytes).map_err(|error| {
+            Failure::run(
+                format!("the case cannot be kept in git: {error}"),
+                "try again",
+            )
+        })?;
         let id = commit.id;
         objects.push(commit);
         git.write(&objects).map_err(git_failed)?;
-        git.move_ref(&name, parent, id, "connguard: case").map_err(git_failed)?;
+        git.move_ref(&name, parent, id, "connguard: case")
+            .map_err(git_failed)?;
         console.detail(&format!("kept as {name} in {}", git.path.display()));
         Ok(())
     }
 
     /// Takes the folder and the ref away.
-    pub fn delete(&self, common: &Common, _trust: &TrustArgs, _console: &Console) -> Result<(), Failure> {
+    pub fn delete(
+        &self,
+        common: &Common,
+        _trust: &TrustArgs,
+        _console: &Console,
+    ) -> Result<(), Failure> {
         if let Some(git) = repository(common)? {
             let name = format!("{REFS}{}", self.name);
             let git_failed = |error: crate::git::GitError| past::failure(&error.into());
@@ -203,11 +235,20 @@ fn tree(files: &Files, objects: &mut Vec<Object>) -> Result<Oid, git2::Error> {
     for (path, bytes) in files {
         match path.split_once('/') {
             Some((folder, rest)) => {
-                folders.entry(folder.to_owned()).or_default().insert(rest.to_owned(), bytes.clone());
+                folders
+                    .entry(folder.to_owned())
+                    .or_default()
+                    .insert(rest.to_owned(), bytes.clone());
             }
             None => {
                 let blob = Object::blob(bytes.clone())?;
-                entries.insert(path.clone(), Entry { mode: FILE, id: blob.id });
+                entries.insert(
+                    path.clone(),
+                    Entry {
+                        mode: FILE,
+                        id: blob.id,
+                    },
+                );
                 objects.push(blob);
             }
         }
@@ -216,7 +257,9 @@ fn tree(files: &Files, objects: &mut Vec<Object>) -> Result<Oid, git2::Error> {
         let id = tree(&files, objects)?;
         entries.insert(name, Entry { mode: FOLDER, id });
     }
-    let object = Object::tree(encode(entries.iter().map(|(name, entry)| (name.as_str(), *entry))))?;
+    let object = Object::tree(encode(
+        entries.iter().map(|(name, entry)| (name.as_str(), *entry)),
+    ))?;
     let id = object.id;
     objects.push(object);
     Ok(id)

@@ -103,7 +103,9 @@ pub(super) fn run(common: &Common, command: &CaseCommand, console: &Console) -> 
         CaseCommand::Tick(own) => tick(common, own, console),
         CaseCommand::Close(own) => close(common, own, console),
         CaseCommand::Export(own) => export(own, console),
-        CaseCommand::Verify(own) => verify(&CaseFolder::find(&own.place.cases, &own.name)?, console),
+        CaseCommand::Verify(own) => {
+            verify(&CaseFolder::find(&own.place.cases, &own.name)?, console)
+        }
         CaseCommand::Delete(own) => delete(common, own, console),
     }
 }
@@ -117,8 +119,17 @@ fn list(cases: &Path, console: &Console) -> Outcome {
             Some(at) => format!("closed {}", at.strftime("%Y-%m-%d")),
             None => format!("{open} to do"),
         };
-        let verdict = case.runs.last().map_or("not investigated", |run| &run.verdict);
-        let _ = writeln!(text, "{}  {}  {}  {state}", case.folder(), case.tenant, visible(verdict));
+        let verdict = case
+            .runs
+            .last()
+            .map_or("not investigated", |run| &run.verdict);
+        let _ = writeln!(
+            text,
+            "{}  {}  {}  {state}",
+            case.folder(),
+            case.tenant,
+            visible(verdict)
+        );
     }
     console.text(&text)?;
     Ok(0)
@@ -129,7 +140,13 @@ fn show(folder: &CaseFolder, console: &Console) -> Outcome {
     let list = folder.checklist()?;
     let mut text = format!("{}  {}\n", case.folder(), case.tenant);
     for run in &case.runs {
-        let _ = writeln!(text, "  {}  {}  {}", run.at, visible(&run.verdict), visible(&run.investigation));
+        let _ = writeln!(
+            text,
+            "  {}  {}  {}",
+            run.at,
+            visible(&run.verdict),
+            visible(&run.investigation)
+        );
     }
     let mut step = 0;
     let mut items: Vec<_> = list.items.iter().collect();
@@ -186,7 +203,12 @@ fn tick(common: &Common, own: &TickArgs, console: &Console) -> Outcome {
         }
     }
     folder.write([(CHECKLIST.to_owned(), list.written())].into())?;
-    folder.keep(common, &own.place.trust, console, &format!("tick {}", own.item))?;
+    folder.keep(
+        common,
+        &own.place.trust,
+        console,
+        &format!("tick {}", own.item),
+    )?;
     console.note(&format!("{} to do", list.open().count()));
     Ok(0)
 }
@@ -194,11 +216,18 @@ fn tick(common: &Common, own: &TickArgs, console: &Console) -> Outcome {
 fn close(common: &Common, own: &NameArgs, console: &Console) -> Outcome {
     let folder = CaseFolder::find(&own.place.cases, &own.name)?;
     let mut case = folder.case()?;
-    let open: Vec<String> = folder.checklist()?.open().map(|(id, _)| id.clone()).collect();
+    let open: Vec<String> = folder
+        .checklist()?
+        .open()
+        .map(|(id, _)| id.clone())
+        .collect();
     if !open.is_empty() {
         return Err(Failure::Refused {
             message: format!("the case is not done: {}", open.join(", ")),
-            help: format!("do them, and tick each off: connguard case tick {} ITEM", own.name),
+            help: format!(
+                "do them, and tick each off: connguard case tick {} ITEM",
+                own.name
+            ),
         });
     }
     case.closed = Some(own.place.trust.now());
@@ -237,7 +266,10 @@ fn verify(folder: &CaseFolder, console: &Console) -> Outcome {
         return Ok(0);
     }
     let lines = |bytes: &[u8]| -> std::collections::BTreeSet<String> {
-        String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect()
+        String::from_utf8_lossy(bytes)
+            .lines()
+            .map(str::to_owned)
+            .collect()
     };
     let (is, was) = (lines(&expected), lines(&listed));
     for line in is.difference(&was) {
@@ -270,7 +302,12 @@ fn delete(common: &Common, own: &DeleteArgs, console: &Console) -> Outcome {
 }
 
 /// A case as `investigate` adds to it.
-pub(super) fn opened(cases: &Path, name: &str, tenant: &str, now: jiff::Timestamp) -> Result<(CaseFolder, Case, Checklist), Failure> {
+pub(super) fn opened(
+    cases: &Path,
+    name: &str,
+    tenant: &str,
+    now: jiff::Timestamp,
+) -> Result<(CaseFolder, Case, Checklist), Failure> {
     match CaseFolder::find(cases, name) {
         Ok(folder) => {
             let case = folder.case()?;
@@ -285,7 +322,11 @@ pub(super) fn opened(cases: &Path, name: &str, tenant: &str, now: jiff::Timestam
         }
         Err(Failure::Usage(_)) => {
             let case = Case::open(name, tenant, now);
-            Ok((CaseFolder::at(cases.join(case.folder()), name), case, Checklist::default()))
+            Ok((
+                CaseFolder::at(cases.join(case.folder()), name),
+                case,
+                Checklist::default(),
+            ))
         }
         Err(other) => Err(other),
     }

@@ -45,11 +45,9 @@ impl Exchange {
         let endpoints = Endpoints::of(self.cloud, self.host.as_deref())?;
         match &self.overridden {
             None => Ok(endpoints),
-            Some(own) if rehearsal => Ok(endpoints.rehearsed(
-                own.login.clone(),
-                own.exchange.clone(),
-                own.graph.clone(),
-            )),
+            Some(own) if rehearsal => {
+                Ok(endpoints.rehearsed(own.login.clone(), own.exchange.clone(), own.graph.clone()))
+            }
             Some(own) => Err(format!(
                 "connguard.yaml leads to {} instead of the service: that is for rehearsals, with --rehearsal",
                 own.login

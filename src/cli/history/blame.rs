@@ -164,7 +164,12 @@ fn page(tenant: &str, blame: &Blame) -> String {
 }
 
 fn who(by: &Attributed) -> String {
-    format!("{} at {} (record {})", visible(&by.actor), by.time, by.record)
+    format!(
+        "{} at {} (record {})",
+        visible(&by.actor),
+        by.time,
+        by.record
+    )
 }
 
 fn before(line: &Line) -> String {

@@ -86,7 +86,10 @@ pub(super) fn below(path: &Path) -> Result<Vec<DiskFile>, Failure> {
 fn walk(folder: &Path, depth: usize, found: &mut Vec<DiskFile>) -> Result<(), Failure> {
     if depth > MOST_DEPTH {
         return Err(Failure::run(
-            format!("the folders below {} lie too deep in each other", folder.display()),
+            format!(
+                "the folders below {} lie too deep in each other",
+                folder.display()
+            ),
             "name the folder that holds the evidence",
         ));
     }
@@ -94,12 +97,16 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<DiskFile>) -> Result<(), Fa
     for entry in entries {
         let entry = entry.map_err(|error| unreadable(folder, &error))?;
         let path = entry.path();
-        let kind = entry.file_type().map_err(|error| unreadable(&path, &error))?;
+        let kind = entry
+            .file_type()
+            .map_err(|error| unreadable(&path, &error))?;
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if kind.is_dir() && !hidden {
             walk(&path, depth + 1, found)?;
         } else if kind.is_file() && !hidden {
-            let metadata = entry.metadata().map_err(|error| unreadable(&path, &error))?;
+            let metadata = entry
+                .metadata()
+                .map_err(|error| unreadable(&path, &error))?;
             found.push(file(path, metadata.len()));
         }
     }

@@ -4,23 +4,26 @@ use super::InvestigateArgs;
 use super::files::{self, Answered, DiskFile};
 use super::live::Service;
 use crate::baseline::Baseline;
+use crate::cli::Failure;
 use crate::cli::config::{Tenant, TenantSource};
 use crate::cli::console::Console;
 use crate::cli::fetch::one_tenant;
 use crate::cli::past;
 use crate::cli::repository::Repository;
 use crate::cli::targets::{From, name_of};
-use crate::cli::Failure;
 use crate::connector::address::AddressSet;
 use crate::evidence::audit::AuditLog;
 use crate::evidence::traffic::{Routes, Traffic};
-use crate::evidence::{Configuration, File, FileReport, Form, Progress, read_configuration, read_logs, read_mail, survey};
+use crate::evidence::{
+    Configuration, File, FileReport, Form, Progress, read_configuration, read_logs, read_mail,
+    survey,
+};
+use crate::git::Oid;
 use crate::investigation::attribution::{Attribution, State, attribute};
-use crate::policy::threshold::Thresholds;
 use crate::investigation::{Question, routes};
+use crate::policy::threshold::Thresholds;
 use crate::snapshot::{Organization, Part, Snapshot};
 use jiff::Timestamp;
-use crate::git::Oid;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -84,19 +87,30 @@ impl Inputs {
             }
         }
         let on_disk = disk.iter().map(|own| own as &dyn File);
-        let files: Vec<&dyn File> = on_disk.chain(answers.iter().map(|own| own as &dyn File)).collect();
+        let files: Vec<&dyn File> = on_disk
+            .chain(answers.iter().map(|own| own as &dyn File))
+            .collect();
         let failed = |(path, error): (String, std::io::Error)| {
-            Failure::run(format!("cannot read {path}: {error}"), "export the file again, or leave it out")
+            Failure::run(
+                format!("cannot read {path}: {error}"),
+                "export the file again, or leave it out",
+            )
         };
         let found = survey(&files).map_err(failed)?;
         for own in found.iter().filter(|own| own.form == Form::Unknown) {
-            console.note(&format!("{} was not recognised as evidence", own.file.path()));
+            console.note(&format!(
+                "{} was not recognised as evidence",
+                own.file.path()
+            ));
         }
         let mut configuration = read_configuration(&found)?;
         for export in &mut configuration.exports {
             if export.rehearsal && !arguments.live.rehearsal {
                 return Err(Failure::Refused {
-                    message: format!("{} was read from an emulator, in a rehearsal", export.snapshot.origin),
+                    message: format!(
+                        "{} was read from an emulator, in a rehearsal",
+                        export.snapshot.origin
+                    ),
                     help: "leave it out, or investigate with --rehearsal".to_owned(),
                 });
             }
@@ -114,7 +128,8 @@ impl Inputs {
                 }
             }
         }
-        let organization = organization(&configuration, &snapshots, configured.map(|(_, own)| own))?;
+        let organization =
+            organization(&configuration, &snapshots, configured.map(|(_, own)| own))?;
         let baseline = baseline(repository, tenant.as_deref(), &organization, console);
         let bytes: u64 = disk.iter().map(File::size).sum();
         let bar = console.bytes(bytes);
@@ -188,15 +203,25 @@ fn states<'a>(configuration: &'a Configuration, snapshots: &'a [Snapshot]) -> Ve
     let whole: Vec<&Snapshot> = all.filter(|own| own.has(Part::InboundConnectors)).collect();
     let mut states: Vec<State<'a>> = whole
         .iter()
-        .filter_map(|snapshot| Some(State { at: snapshot.taken_at?, snapshot }))
+        .filter_map(|snapshot| {
+            Some(State {
+                at: snapshot.taken_at?,
+                snapshot,
+            })
+        })
         .collect();
     states.sort_by_key(|state| state.at);
-    states.dedup_by(|one, other| one.at == other.at && one.snapshot.digest() == other.snapshot.digest());
+    states.dedup_by(|one, other| {
+        one.at == other.at && one.snapshot.digest() == other.snapshot.digest()
+    });
     if states.is_empty()
         && let [only] = whole.as_slice()
     {
         // Stamps of the connectors themselves say at least since when it has been so.
-        let newest = only.connectors().filter_map(|own| own.metadata.when_changed).max();
+        let newest = only
+            .connectors()
+            .filter_map(|own| own.metadata.when_changed)
+            .max();
         states.extend(newest.map(|at| State { at, snapshot: only }));
     }
     states
@@ -216,7 +241,10 @@ fn configured<'r>(
 /// What is read where nothing is named: the history, and the tenant's own source.
 fn sources(arguments: &InvestigateArgs, tenant: Option<&Tenant>) -> Result<Vec<From>, Failure> {
     if !arguments.from.is_empty() {
-        let needs = arguments.from.iter().any(|own| !matches!(own, From::Path(_)));
+        let needs = arguments
+            .from
+            .iter()
+            .any(|own| !matches!(own, From::Path(_)));
         if needs && tenant.is_none() {
             return Err(Failure::run(
                 "there is no audit repository here, so there is no history and no live service",
@@ -226,7 +254,9 @@ fn sources(arguments: &InvestigateArgs, tenant: Option<&Tenant>) -> Result<Vec<F
         return Ok(arguments.from.clone());
     }
     match tenant.map(|own| &own.source) {
-        None => Err(Failure::Usage("name the evidence with --from FOLDER".to_owned())),
+        None => Err(Failure::Usage(
+            "name the evidence with --from FOLDER".to_owned(),
+        )),
         Some(TenantSource::Exchange(_)) => Ok(vec![From::History(None), From::Live]),
         Some(TenantSource::Export(_)) => Ok(vec![From::History(None)]),
     }
@@ -282,9 +312,16 @@ fn recorded(
         if !entry.run.read.names(tenant) {
             continue;
         }
-        let folder = past.history.folder_of(entry.commit.tree, tenant).map_err(failed)?;
+        let folder = past
+            .history
+            .folder_of(entry.commit.tree, tenant)
+            .map_err(failed)?;
         // Of states that follow each other and are the same, the newest and the oldest tell all there is.
-        alike = if folder.is_some() && folder == newer { alike + 1 } else { 0 };
+        alike = if folder.is_some() && folder == newer {
+            alike + 1
+        } else {
+            0
+        };
         newer = folder;
         let Some(state) = past.history.state(&entry, tenant).map_err(failed)? else {
             continue;
@@ -306,13 +343,22 @@ fn organization(
     snapshots: &[Snapshot],
     tenant: Option<&Tenant>,
 ) -> Result<Organization, Failure> {
-    let mut known = tenant.map(|own| own.organization.clone()).unwrap_or_default();
-    let all = configuration.exports.iter().map(|own| &own.snapshot).chain(snapshots);
+    let mut known = tenant
+        .map(|own| own.organization.clone())
+        .unwrap_or_default();
+    let all = configuration
+        .exports
+        .iter()
+        .map(|own| &own.snapshot)
+        .chain(snapshots);
     for snapshot in all {
         let own = &snapshot.organization;
         if let Some(contradiction) = known.contradiction(own) {
             return Err(Failure::run(
-                format!("{} is of another organization: {contradiction}", snapshot.origin),
+                format!(
+                    "{} is of another organization: {contradiction}",
+                    snapshot.origin
+                ),
                 "investigate one organization at a time: leave the files of others out",
             ));
         }
@@ -338,13 +384,15 @@ fn baseline(
         }
     };
     match Baseline::open(&repository.content, tenant, trust) {
-        Ok(baseline) => match baseline.approved.organization.contradiction(organization) {
-            None => Some(baseline),
-            Some(contradiction) => {
-                console.note(&format!("no baseline is used: the evidence is of another organization, {contradiction}"));
-                None
+        Ok(baseline) => {
+            match baseline.approved.organization.contradiction(organization) {
+                None => Some(baseline),
+                Some(contradiction) => {
+                    console.note(&format!("no baseline is used: the evidence is of another organization, {contradiction}"));
+                    None
+                }
             }
-        },
+        }
         Err(error) => {
             console.note(&format!("no baseline is used: {error}"));
             None
@@ -363,6 +411,9 @@ fn hosting(path: &Path) -> Result<AddressSet, Failure> {
         )
     };
     let text = crate::cli::check::limited(path, LARGEST_LIST).map_err(failed)?;
-    let entries = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    AddressSet::parse(entries.filter(|entry| !entry.is_empty())).map_err(|error| failed(error.to_string()))
+    let entries = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    AddressSet::parse(entries.filter(|entry| !entry.is_empty()))
+        .map_err(|error| failed(error.to_string()))
 }

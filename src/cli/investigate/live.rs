@@ -1,7 +1,7 @@
 //! Evidence from the live organization: the audit log by Microsoft Graph, mail by message trace or by hunting.
 
-use super::files::Answered;
 use super::InvestigateArgs;
+use super::files::Answered;
 use crate::cli::Failure;
 use crate::cli::config::{Exchange, Tenant};
 use crate::cli::console::Console;
@@ -69,7 +69,11 @@ impl Service<'_> {
                 |service, _| service.audit_records(self.window(), &types, &HUNTED_OPERATIONS),
             );
             match read {
-                Ok(answer) => all.push(self.answered(&format!("{name} audit log ({what})"), Form::AuditGraph, answer)),
+                Ok(answer) => all.push(self.answered(
+                    &format!("{name} audit log ({what})"),
+                    Form::AuditGraph,
+                    answer,
+                )),
                 Err(fault) => self.left_out(&format!("the audit log of {what}"), &fault),
             }
         }
@@ -83,7 +87,11 @@ impl Service<'_> {
             service.message_trace(self.window())
         });
         match read {
-            Ok(answer) => Ok(vec![self.answered(&format!("{name} message trace"), Form::TraceJson, answer)]),
+            Ok(answer) => Ok(vec![self.answered(
+                &format!("{name} message trace"),
+                Form::TraceJson,
+                answer,
+            )]),
             Err(fault) => {
                 self.left_out("the message trace", &fault);
                 Ok(Vec::new())
@@ -139,6 +147,9 @@ impl Service<'_> {
     }
 
     fn left_out(&self, what: &str, fault: &Fault) {
-        self.console.say(&format!("{what} could not be read, and is left out: {fault} → {}", fault.help));
+        self.console.say(&format!(
+            "{what} could not be read, and is left out: {fault} → {}",
+            fault.help
+        ));
     }
 }

@@ -88,7 +88,12 @@ fn parse_threshold(text: &str) -> Result<(Threshold, f64), String> {
     let threshold = Threshold::named(name).ok_or_else(|| {
         let near = crate::document::nearest(name, known());
         near.map_or_else(
-            || format!("there is no threshold {name:?}; there are {}", known().collect::<Vec<_>>().join(", ")),
+            || {
+                format!(
+                    "there is no threshold {name:?}; there are {}",
+                    known().collect::<Vec<_>>().join(", ")
+                )
+            },
             |near| format!("there is no threshold {name:?}; did you mean {near}?"),
         )
     })?;
@@ -104,7 +109,9 @@ pub(super) fn run(common: &Common, arguments: &InvestigateArgs, console: &Consol
     let repository = Repository::find(common, &arguments.trust, console)?;
     // What was signed first, then the operator's own word, which the report names.
     let policy = repository.as_ref().and_then(Repository::verified_policy);
-    let mut thresholds = policy.map_or_else(Thresholds::default, |own| own.document.investigation.clone());
+    let mut thresholds = policy.map_or_else(Thresholds::default, |own| {
+        own.document.investigation.clone()
+    });
     for (threshold, number) in &arguments.set {
         thresholds.set(*threshold, *number);
     }
@@ -112,7 +119,10 @@ pub(super) fn run(common: &Common, arguments: &InvestigateArgs, console: &Consol
     let options = Options {
         now: arguments.trust.now,
         from: arguments.from.iter().map(ToString::to_string).collect(),
-        thresholds: thresholds.changed().map(|(name, value)| (name.to_owned(), value)).collect(),
+        thresholds: thresholds
+            .changed()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         case: arguments.case.clone(),
         rehearsal: arguments.live.rehearsal,
     };
@@ -129,11 +139,23 @@ pub(super) fn run(common: &Common, arguments: &InvestigateArgs, console: &Consol
         }
     }
     let case = match &arguments.case {
-        Some(name) => Some(record::case(common, arguments, (&investigation, &view, name), repository.as_ref(), console)?),
+        Some(name) => Some(record::case(
+            common,
+            arguments,
+            (&investigation, &view, name),
+            repository.as_ref(),
+            console,
+        )?),
         None => None,
     };
     if arguments.record {
-        record::history(arguments, (&investigation, &inputs), case, repository.as_ref(), console)?;
+        record::history(
+            arguments,
+            (&investigation, &inputs),
+            case,
+            repository.as_ref(),
+            console,
+        )?;
     }
     Ok(code)
 }

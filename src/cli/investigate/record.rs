@@ -51,11 +51,18 @@ pub(super) fn case(
 }
 
 /// The plans that contain and revert, where a verified baseline says what was approved.
-fn plans(investigation: &Investigation<'_>, repository: Option<&Repository>, console: &Console) -> Files {
+fn plans(
+    investigation: &Investigation<'_>,
+    repository: Option<&Repository>,
+    console: &Console,
+) -> Files {
     let question = &investigation.question;
     let mut files = Files::new();
-    let verified = repository.and_then(|own| Some((own.trust.as_ref().ok()?, own.verified_policy()?)));
-    let (Some((trust, policy)), Some(baseline), Some(state)) = (verified, question.baseline, question.states.last()) else {
+    let verified =
+        repository.and_then(|own| Some((own.trust.as_ref().ok()?, own.verified_policy()?)));
+    let (Some((trust, policy)), Some(baseline), Some(state)) =
+        (verified, question.baseline, question.states.last())
+    else {
         console.note("the case has no plans: without a verified baseline a person has to decide what is put back");
         return files;
     };
@@ -66,7 +73,12 @@ fn plans(investigation: &Investigation<'_>, repository: Option<&Repository>, con
             baseline,
             snapshot: state.snapshot,
             findings: &[],
-            key: baseline.approved.organization.tenant_id.as_deref().unwrap_or_default(),
+            key: baseline
+                .approved
+                .organization
+                .tenant_id
+                .as_deref()
+                .unwrap_or_default(),
             may_be_absent: &policy.document.may_be_absent,
             root: trust.digest(),
             limits: policy.document.plan,
@@ -75,12 +87,22 @@ fn plans(investigation: &Investigation<'_>, repository: Option<&Repository>, con
         });
         match made {
             Ok(plan) => {
-                for (format, extension) in [(PlanFormat::Json, "json"), (PlanFormat::Powershell, "ps1"), (PlanFormat::Markdown, "md")] {
+                for (format, extension) in [
+                    (PlanFormat::Json, "json"),
+                    (PlanFormat::Powershell, "ps1"),
+                    (PlanFormat::Markdown, "md"),
+                ] {
                     let text = render(&[&plan], format, question.now);
-                    files.insert(format!("plans/{}.{extension}", purpose.name()), text.into_bytes());
+                    files.insert(
+                        format!("plans/{}.{extension}", purpose.name()),
+                        text.into_bytes(),
+                    );
                 }
             }
-            Err(reason) => console.note(&format!("the case has no plan to {}: {reason}", purpose.name())),
+            Err(reason) => console.note(&format!(
+                "the case has no plan to {}: {reason}",
+                purpose.name()
+            )),
         }
     }
     files
@@ -146,7 +168,11 @@ fn known(repository: &Repository) -> Result<Vec<Attributed>, Failure> {
 }
 
 /// Who made each setting what a run saw, by the record that says so.
-fn attributed(investigation: &Investigation<'_>, inputs: &Inputs, known: &[Attributed]) -> Vec<Attributed> {
+fn attributed(
+    investigation: &Investigation<'_>,
+    inputs: &Inputs,
+    known: &[Attributed],
+) -> Vec<Attributed> {
     let mut found: Vec<Attributed> = Vec::new();
     for change in &investigation.question.attribution.changes {
         let commit = change.between.1.and_then(|at| inputs.runs.get(&at));
@@ -175,7 +201,10 @@ fn attributed(investigation: &Investigation<'_>, inputs: &Inputs, known: &[Attri
 }
 
 fn actor(record: &crate::investigation::attribution::Evidence) -> String {
-    let address = record.client_ip.map(|own| format!(" from {own}")).unwrap_or_default();
+    let address = record
+        .client_ip
+        .map(|own| format!(" from {own}"))
+        .unwrap_or_default();
     format!("{}{address}", record.actor.words())
 }
 
@@ -187,7 +216,10 @@ fn made_by(change: &Change) -> BTreeMap<String, &crate::investigation::attributi
             made.entry("*".to_owned()).or_insert(record);
         }
         for (property, _) in &change.values {
-            let named = record.sent.iter().any(|(name, _)| name.eq_ignore_ascii_case(property.name()));
+            let named = record
+                .sent
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case(property.name()));
             if named {
                 made.insert(property.name().to_owned(), record);
             }

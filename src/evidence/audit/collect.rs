@@ -40,12 +40,16 @@ impl AuditLog {
         let Some((first, last)) = self.window() else {
             return Vec::new();
         };
-        (first..=last).filter(|day| !self.days.contains_key(day)).collect()
+        (first..=last)
+            .filter(|day| !self.days.contains_key(day))
+            .collect()
     }
 
     /// The records about something.
     pub fn about(&self, topic: Topic) -> impl Iterator<Item = &AuditRecord> {
-        self.records.iter().filter(move |record| record.topic == topic)
+        self.records
+            .iter()
+            .filter(move |record| record.topic == topic)
     }
 }
 
@@ -110,7 +114,9 @@ impl Collector {
             self.log.duplicates += 1;
             return Took::Counted;
         }
-        if self.log.records.len() >= MOST_KEPT && matches!(record.topic, Topic::Other | Topic::SignIn) {
+        if self.log.records.len() >= MOST_KEPT
+            && matches!(record.topic, Topic::Other | Topic::SignIn)
+        {
             self.log.dropped += 1;
             return Took::Counted;
         }
@@ -128,7 +134,12 @@ impl Collector {
     /// The log, in order.
     pub fn finish(mut self) -> AuditLog {
         self.log.records.sort_by(|one, other| {
-            (one.time, &one.id, &one.operation, &one.place).cmp(&(other.time, &other.id, &other.operation, &other.place))
+            (one.time, &one.id, &one.operation, &one.place).cmp(&(
+                other.time,
+                &other.id,
+                &other.operation,
+                &other.place,
+            ))
         });
         self.log
     }

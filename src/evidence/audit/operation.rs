@@ -74,7 +74,9 @@ impl Topic {
     /// By the operation's name. Dashes and blanks at the end differ between exports.
     pub fn of(operation: &str) -> Self {
         let name = operation.trim().trim_end_matches('.').to_lowercase();
-        let cmdlet = name.split_once('-').map(|(verb, noun)| (verb.trim(), noun.trim()));
+        let cmdlet = name
+            .split_once('-')
+            .map(|(verb, noun)| (verb.trim(), noun.trim()));
         match cmdlet {
             Some((_, "inboundconnector")) => return Self::Connector,
             Some((_, "blockedconnector")) => return Self::Unblock,

@@ -134,7 +134,11 @@ impl AuditRecord {
     pub fn is_service(&self) -> bool {
         let named = self.user.to_ascii_uppercase();
         self.user_type == UserType::Service
-            && (self.external || self.user.is_empty() || named.starts_with("NT AUTHORITY\\") || named.starts_with("NT SERVICE\\") || !named.contains('@'))
+            && (self.external
+                || self.user.is_empty()
+                || named.starts_with("NT AUTHORITY\\")
+                || named.starts_with("NT SERVICE\\")
+                || !named.contains('@'))
     }
 
     /// Whether an application did it in its own name, which no person does by hand: the signature of the known attack.
@@ -154,7 +158,10 @@ impl AuditRecord {
     /// Every text in which it may name something.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let parameters = self.parameters.iter().map(|(_, value)| value.as_str());
-        let modified = self.modified.iter().flat_map(|own| [own.new.as_str(), own.old.as_str()]);
+        let modified = self
+            .modified
+            .iter()
+            .flat_map(|own| [own.new.as_str(), own.old.as_str()]);
         let targets = self.targets.iter().map(String::as_str);
         parameters
             .chain(modified)

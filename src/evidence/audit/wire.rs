@@ -1,7 +1,7 @@
 //! `AuditData`, as every form of the log carries it.
 
-use super::record::{Alert, AuditRecord, Modified, UserType};
 use super::Topic;
+use super::record::{Alert, AuditRecord, Modified, UserType};
 use crate::evidence::date::Clock;
 use crate::evidence::traffic::address;
 use crate::finding::Location;
@@ -30,7 +30,10 @@ pub(super) struct Glance<'a> {
 /// A text in JSON, without its quotes and escapes.
 pub(super) fn plain(raw: Option<&RawValue>) -> Cow<'_, str> {
     let raw = raw.map_or("", RawValue::get);
-    match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    match raw
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
         Some(inner) if !inner.contains('\\') => Cow::Borrowed(inner),
         Some(_) => Cow::Owned(serde_json::from_str(raw).unwrap_or_default()),
         None => Cow::Borrowed(raw),
@@ -67,7 +70,10 @@ pub(super) fn of(data: &Json, clock: &mut Clock, place: Location) -> Option<Audi
         app_id: application(&first(&["AppId", "ApplicationId", "ClientAppId"])),
         session: text("SessionId"),
         object: text("ObjectId"),
-        external: data.get("ExternalAccess").and_then(Json::as_bool).unwrap_or(false),
+        external: data
+            .get("ExternalAccess")
+            .and_then(Json::as_bool)
+            .unwrap_or(false),
         succeeded: !matches!(
             text("ResultStatus").to_ascii_lowercase().as_str(),
             "false" | "failed" | "failure"
@@ -84,7 +90,11 @@ pub(super) fn of(data: &Json, clock: &mut Clock, place: Location) -> Option<Audi
 
 fn application(id: &str) -> String {
     let id = id.trim_matches(['{', '}']).to_lowercase();
-    if id.chars().all(|c| matches!(c, '0' | '-')) { String::new() } else { id }
+    if id.chars().all(|c| matches!(c, '0' | '-')) {
+        String::new()
+    } else {
+        id
+    }
 }
 
 /// `Parameters`: an array of names and values, or, by some collectors, all of it as one text.
@@ -107,7 +117,10 @@ fn parameters(value: Option<&Json>) -> Vec<(String, String)> {
         Json::Array(items) => {
             let items: Vec<String> = items
                 .iter()
-                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                .map(|item| {
+                    item.as_str()
+                        .map_or_else(|| item.to_string(), str::to_owned)
+                })
                 .collect();
             items.join(";")
         }
@@ -123,7 +136,9 @@ fn parameters(value: Option<&Json>) -> Vec<(String, String)> {
             .collect(),
         Json::Object(members) => {
             let members = members.iter().filter(|(name, _)| !name.contains('@'));
-            members.map(|(name, value)| (name.clone(), shown(value))).collect()
+            members
+                .map(|(name, value)| (name.clone(), shown(value)))
+                .collect()
         }
         _ => Vec::new(),
     }
@@ -142,9 +157,9 @@ fn spoken(text: &str) -> Vec<(String, String)> {
                     let inner = value.get(1..).unwrap_or_default();
                     inner.split_once(quote).unwrap_or((inner, ""))
                 }
-                _ => value.split_once(" -").map_or((value, ""), |(value, _)| {
-                    (value, value_rest(after, value))
-                }),
+                _ => value
+                    .split_once(" -")
+                    .map_or((value, ""), |(value, _)| (value, value_rest(after, value))),
             };
             found.push((name.to_owned(), value.to_owned()));
             rest = next.trim_start();
@@ -153,7 +168,10 @@ fn spoken(text: &str) -> Vec<(String, String)> {
     }
     for part in text.split([';', '\n']) {
         if let Some((name, value)) = part.split_once([':', '=']) {
-            found.push((name.trim().to_owned(), value.trim().trim_matches('"').to_owned()));
+            found.push((
+                name.trim().to_owned(),
+                value.trim().trim_matches('"').to_owned(),
+            ));
         }
     }
     found
@@ -166,7 +184,10 @@ fn value_rest<'t>(after: &'t str, value: &str) -> &'t str {
 }
 
 fn modified(value: Option<&Json>) -> Vec<Modified> {
-    let items = value.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    let items = value
+        .and_then(Json::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let text = |item: &Json, name: &str| match item.get(name) {
         Some(Json::String(text)) => text.clone(),
         Some(Json::Null) | None => String::new(),
@@ -198,14 +219,28 @@ fn targets(data: &Json) -> Vec<String> {
 
 /// What an alert is about: its `Data` is JSON in a text, whose `op` is the policy's operation.
 fn alert(data: &Json) -> Alert {
-    let text = |name: &str| data.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        data.get(name)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let inner: Json = serde_json::from_str(&text("Data")).unwrap_or(Json::Null);
-    let said = |name: &str| inner.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let said = |name: &str| {
+        inner
+            .get(name)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let entity = [text("AlertEntityId"), said("eid"), text("ObjectId")];
     Alert {
         name: text("Name"),
         operation: said("op"),
-        entity: entity.into_iter().find(|own| !own.is_empty()).unwrap_or_default(),
+        entity: entity
+            .into_iter()
+            .find(|own| !own.is_empty())
+            .unwrap_or_default(),
     }
 }
 
@@ -217,14 +252,19 @@ mod tests {
     fn parameters_are_the_same_in_every_form() {
         let expected = vec![
             ("Name".to_owned(), "Ran_abcde".to_owned()),
-            ("SenderIPAddresses".to_owned(), "192.0.2.1;192.0.2.2".to_owned()),
+            (
+                "SenderIPAddresses".to_owned(),
+                "192.0.2.1;192.0.2.2".to_owned(),
+            ),
         ];
         let array = r#"[{"Name":"Name","Value":"Ran_abcde"},{"Name":"SenderIPAddresses","Value":"192.0.2.1;192.0.2.2"}]"#;
         for value in [
             serde_json::from_str(array).unwrap(),
             Json::String(array.to_owned()),
             serde_json::json!({ "Name": "Ran_abcde", "SenderIPAddresses": ["192.0.2.1", "192.0.2.2"] }),
-            Json::String(r#"-Name "Ran_abcde" -SenderIPAddresses "192.0.2.1;192.0.2.2""#.to_owned()),
+            Json::String(
+                r#"-Name "Ran_abcde" -SenderIPAddresses "192.0.2.1;192.0.2.2""#.to_owned(),
+            ),
         ] {
             assert_eq!(parameters(Some(&value)), expected, "{value}");
         }

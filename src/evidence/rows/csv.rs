@@ -24,7 +24,10 @@ impl<R: Read> Csv<R> {
             let end = row_end(&ahead.bytes, ahead.at_end);
             let Some(end) = end else {
                 if ahead.at_end {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the file has no rows"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "the file has no rows",
+                    ));
                 }
                 ahead.more()?;
                 continue;

@@ -197,7 +197,10 @@ impl<R: Read> Cut for Json<R> {
             doubts.push("the answer has a next page that is not in the file".to_owned());
         }
         if let Some(error) = says("error") {
-            doubts.push(format!("the service's error is in it: {}", crate::finding::excerpt(&error.to_string())));
+            doubts.push(format!(
+                "the service's error is in it: {}",
+                crate::finding::excerpt(&error.to_string())
+            ));
         }
         let warnings = says("@adminapi.warnings").and_then(|list| list.as_array());
         if let Some(warning) = warnings.and_then(|list| list.first()) {
@@ -288,9 +291,9 @@ fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
         }
         _ => {
             let rest = bytes.get(at..)?;
-            let end = rest
-                .iter()
-                .position(|byte| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace())?;
+            let end = rest.iter().position(|byte| {
+                matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace()
+            })?;
             Some(at + end.max(1))
         }
     }
@@ -319,7 +322,9 @@ mod tests {
         let mut json = Json::open(Decoded::new(reader, Encoding::Utf8));
         let mut rows = Vec::new();
         while let Some(block) = json.next().unwrap() {
-            let texts = block.rows().map(|(row, _)| String::from_utf8_lossy(row).into_owned());
+            let texts = block
+                .rows()
+                .map(|(row, _)| String::from_utf8_lossy(row).into_owned());
             rows.extend(texts.collect::<Vec<_>>());
         }
         (rows, json.doubts())
@@ -349,13 +354,24 @@ mod tests {
         for (text, rows, doubt) in [
             (r#"[{"a":1},{"a":"#, 2, "cut off"),
             (r#"[{"a":1}"#, 1, "cut off"),
-            (r#"{"value":[{"a":1}],"@odata.nextLink":"https://x"}"#, 1, "next page"),
-            (r#"{"@adminapi.warnings":["more rows"],"value":[{"a":1}]}"#, 1, "more rows"),
+            (
+                r#"{"value":[{"a":1}],"@odata.nextLink":"https://x"}"#,
+                1,
+                "next page",
+            ),
+            (
+                r#"{"@adminapi.warnings":["more rows"],"value":[{"a":1}]}"#,
+                1,
+                "more rows",
+            ),
             (r#"{"value":[],"error":{"code":"x"}}"#, 0, "error"),
         ] {
             let (found, doubts) = cut(text.as_bytes());
             assert_eq!(found.len(), rows, "{text}");
-            assert!(doubts.iter().any(|own| own.contains(doubt)), "{text}: {doubts:?}");
+            assert!(
+                doubts.iter().any(|own| own.contains(doubt)),
+                "{text}: {doubts:?}"
+            );
         }
     }
 

@@ -78,7 +78,10 @@ impl<R: Read> Ahead<R> {
         if self.bytes.len() > LARGEST_ROW {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("a row has more than {} MiB: the file is damaged", LARGEST_ROW >> 20),
+                format!(
+                    "a row has more than {} MiB: the file is damaged",
+                    LARGEST_ROW >> 20
+                ),
             ));
         }
         let read = self.stream.read_into(&mut self.bytes, BLOCK)?;

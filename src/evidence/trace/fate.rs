@@ -44,7 +44,10 @@ impl Fate {
         let is = |word: &[u8]| action.eq_ignore_ascii_case(word);
         if is(b"Junked") || location.starts_with(b"junk") || location.starts_with(b"quarantine") {
             Self::Filtered
-        } else if is(b"Blocked") || location.starts_with(b"failed") || location.starts_with(b"dropped") {
+        } else if is(b"Blocked")
+            || location.starts_with(b"failed")
+            || location.starts_with(b"dropped")
+        {
             Self::Failed
         } else if is(b"Delivered") {
             Self::Delivered

@@ -38,7 +38,9 @@ pub fn read(row: &[u8], clock: &mut Clock, each: impl FnOnce(Mail<'_>)) -> Resul
         (None, None) => None,
     };
     // A streamed row says `"Connectors": null` for none; a trace without the column says nothing.
-    let connector = row.names_connectors.then(|| field(Field::Connector).unwrap_or_default());
+    let connector = row
+        .names_connectors
+        .then(|| field(Field::Connector).unwrap_or_default());
     each(Mail {
         seconds,
         sender: bare(field(Field::Sender).unwrap_or_default()),

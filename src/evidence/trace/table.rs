@@ -74,7 +74,11 @@ pub fn read<'r>(
                 let status = pair.get(end + 2..).map(Fate::of_status);
                 if !recipient.is_empty() {
                     any = true;
-                    each(Mail { recipient, fate: status.or(fate), ..mail });
+                    each(Mail {
+                        recipient,
+                        fate: status.or(fate),
+                        ..mail
+                    });
                 }
             }
             if any { Ok(()) } else { Err(Reject::Recipient) }
@@ -82,7 +86,10 @@ pub fn read<'r>(
         _ if recipients.is_empty() => Err(Reject::Recipient),
         _ => {
             for recipient in recipients.split(|byte| *byte == b';') {
-                each(Mail { recipient: recipient.trim_ascii(), ..mail });
+                each(Mail {
+                    recipient: recipient.trim_ascii(),
+                    ..mail
+                });
             }
             Ok(())
         }

@@ -80,7 +80,8 @@ impl<'r> Collector<'r> {
             return;
         }
         let mut cell = self.shares(mail, external);
-        if let Some(Approved::These(approved)) = self.routes.routes.get(route).map(|own| &own.approved)
+        if let Some(Approved::These(approved)) =
+            self.routes.routes.get(route).map(|own| &own.approved)
             && let Some(address) = from.address
         {
             cell.addresses = 1;
@@ -99,7 +100,9 @@ impl<'r> Collector<'r> {
         let named = mail.connector.and_then(|names| self.named(names));
         let other = self.routes.routes.len();
         let route = named.or(from.route).unwrap_or(other);
-        if route == other && (self.routes.domains.is_none() || self.is_own(domain_of(mail.recipient))) {
+        if route == other
+            && (self.routes.domains.is_none() || self.is_own(domain_of(mail.recipient)))
+        {
             return;
         }
         self.traffic.knows_fates = true;
@@ -148,7 +151,9 @@ impl<'r> Collector<'r> {
     fn same_organization(&mut self, one: &[u8], other: &[u8]) -> bool {
         let below = |inner: &[u8], outer: &[u8]| {
             inner.len() > outer.len()
-                && inner.get(inner.len() - outer.len()..).is_some_and(|end| end.eq_ignore_ascii_case(outer))
+                && inner
+                    .get(inner.len() - outer.len()..)
+                    .is_some_and(|end| end.eq_ignore_ascii_case(outer))
                 && inner.get(inner.len() - outer.len() - 1) == Some(&b'.')
         };
         one.eq_ignore_ascii_case(other)

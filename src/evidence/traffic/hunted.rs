@@ -82,7 +82,10 @@ pub fn read(
     let hour = seconds.div_euclid(3600);
     let name = row.connector.unwrap_or_default();
     let other = routes.routes.len();
-    let mut names = name.split([';', ',']).map(str::trim).filter(|name| !name.is_empty());
+    let mut names = name
+        .split([';', ','])
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
     let route = names.find_map(|name| routes.named(name)).unwrap_or(other);
     if traffic.hours.len() <= other {
         traffic.hours.resize(other + 1, BTreeMap::new());

@@ -46,7 +46,8 @@ impl Traffic {
 
     /// How many days it covers, from the first to the last.
     pub fn days(&self) -> i64 {
-        self.window.map_or(0, |(first, last)| (last - first) / 24 + 1)
+        self.window
+            .map_or(0, |(first, last)| (last - first) / 24 + 1)
     }
 
     /// Adds what another thread or file counted.

@@ -64,7 +64,8 @@ impl Recipients {
     pub fn merge(&mut self, other: Self) {
         self.bits = self.bits.max(other.bits);
         let bits = self.bits;
-        self.first.retain(|digest, _| digest.trailing_zeros() >= bits);
+        self.first
+            .retain(|digest, _| digest.trailing_zeros() >= bits);
         for (digest, first) in other.first {
             if self.is_followed(digest) {
                 let known = self.first.entry(digest).or_insert(first);
@@ -78,7 +79,8 @@ impl Recipients {
         while self.first.len() > MAX_RECIPIENTS {
             self.bits += 1;
             let bits = self.bits;
-            self.first.retain(|digest, _| digest.trailing_zeros() >= bits);
+            self.first
+                .retain(|digest, _| digest.trailing_zeros() >= bits);
         }
     }
 

@@ -56,8 +56,12 @@ impl Routes {
         };
         let admits = |route: &&(usize, &Route)| route.1.addresses.contains(address);
         let all: Vec<(usize, &Route)> = self.routes.iter().enumerate().collect();
-        let own = all.iter().filter(|(_, route)| route.on_premises).find(admits);
-        own.or_else(|| all.iter().find(admits)).map(|(index, _)| *index)
+        let own = all
+            .iter()
+            .filter(|(_, route)| route.on_premises)
+            .find(admits);
+        own.or_else(|| all.iter().find(admits))
+            .map(|(index, _)| *index)
     }
 
     /// Whether a domain is one of the organization's; `None` where that is not known.
@@ -103,7 +107,13 @@ mod tests {
 
     #[test]
     fn addresses_of_evidence_are_one_address() {
-        for text in ["192.0.2.1", "192.0.2.1:443", "[192.0.2.1]:443", "::ffff:192.0.2.1", "[::ffff:192.0.2.1]:25"] {
+        for text in [
+            "192.0.2.1",
+            "192.0.2.1:443",
+            "[192.0.2.1]:443",
+            "::ffff:192.0.2.1",
+            "[::ffff:192.0.2.1]:25",
+        ] {
             assert_eq!(address(text), "192.0.2.1".parse().ok(), "{text}");
         }
         assert_eq!(address("[2001:db8::1]:443"), "2001:db8::1".parse().ok());
@@ -119,7 +129,10 @@ mod tests {
         };
         let routes = Routes {
             routes: Vec::new(),
-            domains: Some(vec![accepted("contoso.com", true), accepted("fabrikam.com", false)]),
+            domains: Some(vec![
+                accepted("contoso.com", true),
+                accepted("fabrikam.com", false),
+            ]),
         };
         for (domain, own) in [
             ("contoso.com", true),

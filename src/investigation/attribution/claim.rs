@@ -25,7 +25,10 @@ pub fn claims(record: &AuditRecord) -> Vec<(Property, Option<Value>)> {
 fn value(property: Property, text: &str) -> Option<Value> {
     let text = text.trim();
     // `@{Add=…}` and `+…` change a list: what it was before is not in the log.
-    let edits = text.starts_with("@{") || text.split(';').any(|item| item.trim_start().starts_with(['+', '-']));
+    let edits = text.starts_with("@{")
+        || text
+            .split(';')
+            .any(|item| item.trim_start().starts_with(['+', '-']));
     if property.kind().is_list() && edits {
         return None;
     }
@@ -40,9 +43,19 @@ fn value(property: Property, text: &str) -> Option<Value> {
         kind if kind.is_list() => {
             let items = match kind {
                 Kind::Domains => domains(text),
-                _ => text.split([';', ',']).map(str::trim).map(str::to_owned).collect(),
+                _ => text
+                    .split([';', ','])
+                    .map(str::trim)
+                    .map(str::to_owned)
+                    .collect(),
             };
-            Raw::List(items.into_iter().filter(|item| !item.is_empty()).map(Raw::Text).collect())
+            Raw::List(
+                items
+                    .into_iter()
+                    .filter(|item| !item.is_empty())
+                    .map(Raw::Text)
+                    .collect(),
+            )
         }
         _ => Raw::Text(text.to_owned()),
     };
@@ -52,7 +65,11 @@ fn value(property: Property, text: &str) -> Option<Value> {
 /// Sender domains, plain or in wire form: a number behind a `;` is the cost of the domain before it.
 fn domains(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for part in text.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()) {
+    for part in text
+        .split([';', ','])
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
         let is_cost = part.bytes().all(|byte| byte.is_ascii_digit());
         match found.last_mut() {
             Some(last) if is_cost && !last.contains(';') => {
@@ -114,9 +131,18 @@ mod tests {
     fn lists_are_split_where_values_end() {
         for (text, expected) in [
             ("smtp:*;1", vec!["smtp:*;1"]),
-            ("smtp:contoso.com;1;smtp:*.fabrikam.com;5", vec!["smtp:contoso.com;1", "smtp:*.fabrikam.com;5"]),
-            ("contoso.com;fabrikam.com", vec!["contoso.com", "fabrikam.com"]),
-            ("contoso.com;10;fabrikam.com", vec!["contoso.com;10", "fabrikam.com"]),
+            (
+                "smtp:contoso.com;1;smtp:*.fabrikam.com;5",
+                vec!["smtp:contoso.com;1", "smtp:*.fabrikam.com;5"],
+            ),
+            (
+                "contoso.com;fabrikam.com",
+                vec!["contoso.com", "fabrikam.com"],
+            ),
+            (
+                "contoso.com;10;fabrikam.com",
+                vec!["contoso.com;10", "fabrikam.com"],
+            ),
         ] {
             assert_eq!(domains(text), expected, "{text}");
         }
@@ -125,8 +151,14 @@ mod tests {
     #[test]
     fn a_name_with_slashes_is_a_name() {
         for (text, name) in [
-            ("EURPR07A010.PROD.OUTLOOK.COM/Microsoft Exchange Hosted Organizations/contoso.onmicrosoft.com/a/b", Some("a/b")),
-            ("EURPR07A010.PROD.OUTLOOK.COM/Microsoft Exchange Hosted Organizations/contoso.onmicrosoft.com\\Relay", Some("Relay")),
+            (
+                "EURPR07A010.PROD.OUTLOOK.COM/Microsoft Exchange Hosted Organizations/contoso.onmicrosoft.com/a/b",
+                Some("a/b"),
+            ),
+            (
+                "EURPR07A010.PROD.OUTLOOK.COM/Microsoft Exchange Hosted Organizations/contoso.onmicrosoft.com\\Relay",
+                Some("Relay"),
+            ),
             ("contoso.onmicrosoft.com\\Relay", Some("Relay")),
             ("evil/SMTP relay", None),
             ("</b>", None),

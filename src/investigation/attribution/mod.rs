@@ -64,8 +64,14 @@ impl Actor {
 
     /// What people read.
     pub fn words(&self) -> String {
-        let user = if self.user.is_empty() { "nobody named" } else { &self.user };
-        if self.app_only && (self.application.eq_ignore_ascii_case(user) || self.application.is_empty()) {
+        let user = if self.user.is_empty() {
+            "nobody named"
+        } else {
+            &self.user
+        };
+        if self.app_only
+            && (self.application.eq_ignore_ascii_case(user) || self.application.is_empty())
+        {
             format!("the application {user}")
         } else if self.app_only {
             format!("the application {} ({user})", self.application)
@@ -278,14 +284,16 @@ fn records_between<'r>(
 fn is_shown(record: &AuditRecord, state: &State<'_>) -> bool {
     let names = claim::named(record);
     let found = state.snapshot.connectors().find(|connector| {
-        names.iter().any(|name| connector.has_id(name) || connector.name.to_lowercase() == *name)
+        names
+            .iter()
+            .any(|name| connector.has_id(name) || connector.name.to_lowercase() == *name)
     });
     match (found, record.is_remove()) {
         (found, true) => found.is_none(),
         (None, false) => false,
-        (Some(connector), false) => claim::claims(record)
-            .iter()
-            .all(|(property, value)| value.is_none() || connector.setting(*property).as_deref() == value.as_ref()),
+        (Some(connector), false) => claim::claims(record).iter().all(|(property, value)| {
+            value.is_none() || connector.setting(*property).as_deref() == value.as_ref()
+        }),
     }
 }
 

@@ -38,7 +38,9 @@ impl Replayed<'_> {
 
     /// The value of a setting before the stretch, or before anything is known.
     fn before(&self, property: Property) -> Option<Value> {
-        self.was?.setting(property).map(std::borrow::Cow::into_owned)
+        self.was?
+            .setting(property)
+            .map(std::borrow::Cow::into_owned)
     }
 
     fn connector_type(&self) -> Option<ConnectorType> {
@@ -74,16 +76,18 @@ pub(super) fn stretch(
         _ => Vec::new(),
     };
     for own in &replayed {
-        let (mine, rest): (Vec<Difference>, Vec<Difference>) =
-            shown.into_iter().partition(|difference| is_about(difference, own));
+        let (mine, rest): (Vec<Difference>, Vec<Difference>) = shown
+            .into_iter()
+            .partition(|difference| is_about(difference, own));
         shown = rest;
         stretch.connector(own, mine, found);
     }
     // What no record is about.
     while let Some(first) = shown.first() {
         let connector = first.connector.clone();
-        let (mine, rest): (Vec<Difference>, Vec<Difference>) =
-            shown.into_iter().partition(|difference| difference.connector == connector);
+        let (mine, rest): (Vec<Difference>, Vec<Difference>) = shown
+            .into_iter()
+            .partition(|difference| difference.connector == connector);
         shown = rest;
         stretch.unrecorded(mine, found);
     }
@@ -114,9 +118,17 @@ fn replay<'r>(
         records: Vec::new(),
     };
     let mut all: Vec<Replayed<'r>> = match (before, after) {
-        (Some(state), _) => state.snapshot.connectors().map(|own| of(own, true)).collect(),
+        (Some(state), _) => state
+            .snapshot
+            .connectors()
+            .map(|own| of(own, true))
+            .collect(),
         // Nothing was read before: what is there now is what records name.
-        (None, Some(state)) => state.snapshot.connectors().map(|own| of(own, false)).collect(),
+        (None, Some(state)) => state
+            .snapshot
+            .connectors()
+            .map(|own| of(own, false))
+            .collect(),
         (None, None) => Vec::new(),
     };
     for (index, record) in records.iter().enumerate() {
@@ -156,8 +168,15 @@ fn replay<'r>(
     }
     // A connector that a record made gets its id from the state that shows it.
     if let Some(state) = after {
-        let mut taken: Vec<String> = all.iter().filter(|own| own.created.is_none()).filter_map(|own| own.id.clone()).collect();
-        for own in all.iter_mut().filter(|own| own.id.is_none() && own.removed.is_none()) {
+        let mut taken: Vec<String> = all
+            .iter()
+            .filter(|own| own.created.is_none())
+            .filter_map(|own| own.id.clone())
+            .collect();
+        for own in all
+            .iter_mut()
+            .filter(|own| own.id.is_none() && own.removed.is_none())
+        {
             let name = own.name.to_lowercase();
             let found = state.snapshot.connectors().find(|connector| {
                 connector.name.to_lowercase() == name
@@ -187,10 +206,11 @@ fn take(own: &mut Replayed<'_>, record: &AuditRecord, index: usize) {
             own.values.remove(&property);
             continue;
         };
-        if property == Property::Name && !record.is_new() {
-            if let Value::Text(name) = &value {
-                own.name.clone_from(name);
-            }
+        if property == Property::Name
+            && !record.is_new()
+            && let Value::Text(name) = &value
+        {
+            own.name.clone_from(name);
         }
         if let Some((passed, by)) = own.values.insert(property, (value, index)) {
             own.passed.push((property, passed, by));
@@ -221,14 +241,15 @@ impl Stretch<'_> {
     fn stamped(&self, connector: Option<&Connector>, created: bool) -> Timestamp {
         let stamp = connector.and_then(|connector| {
             let metadata = &connector.metadata;
-            if created { metadata.when_created } else { metadata.when_changed }
+            if created {
+                metadata.when_created
+            } else {
+                metadata.when_changed
+            }
         });
         let (from, to) = self.between;
         let inside = stamp.filter(|stamp| from.is_none_or(|from| *stamp >= from - super::JITTER));
-        inside
-            .or(to)
-            .or(from)
-            .unwrap_or(Timestamp::UNIX_EPOCH)
+        inside.or(to).or(from).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     fn in_after(&self, own: &Replayed<'_>) -> Option<&Connector> {
@@ -271,23 +292,44 @@ impl Stretch<'_> {
             .map(|(property, (value, _))| (*property, value.clone()))
             .collect();
         let mut words = vec![match (removed, pending) {
-            (Some(removed), _) => format!("was created and deleted again {}", after(removed.duration_since(at))),
+            (Some(removed), _) => format!(
+                "was created and deleted again {}",
+                after(removed.duration_since(at))
+            ),
             (None, true) => "was created; nothing was read since".to_owned(),
-            (None, false) => "was created by a record, and the state after it does not show it".to_owned(),
+            (None, false) => {
+                "was created by a record, and the state after it does not show it".to_owned()
+            }
         }];
-        words.extend(values.iter().filter(|(property, value)| tells(**property, value)).map(
-            |(property, value)| format!("{}: {}", property.name(), value.elements().join(", ")),
-        ));
+        words.extend(
+            values
+                .iter()
+                .filter(|(property, value)| tells(**property, value))
+                .map(|(property, value)| {
+                    format!("{}: {}", property.name(), value.elements().join(", "))
+                }),
+        );
         found.changes.push(Change {
             connector: own.subject(),
-            known: if pending { Known::RecordOnly } else { Known::ShortLived },
+            known: if pending {
+                Known::RecordOnly
+            } else {
+                Known::ShortLived
+            },
             at,
             between: self.between,
-            kind: if removed.is_some() { ChangeKind::CreatedAndRemoved } else { ChangeKind::Created },
+            kind: if removed.is_some() {
+                ChangeKind::CreatedAndRemoved
+            } else {
+                ChangeKind::Created
+            },
             direction: Some(Direction::Widens),
             connector_type: own.connector_type(),
             words,
-            values: values.iter().map(|(property, value)| (*property, Some(value.clone()))).collect(),
+            values: values
+                .iter()
+                .map(|(property, value)| (*property, Some(value.clone())))
+                .collect(),
             records: self.evidence(own.records.iter().copied()),
             unexplained: Vec::new(),
         });
@@ -316,10 +358,20 @@ impl Stretch<'_> {
         let recreated = differences.iter().any(|own| own.kind == Kind::Recreated);
         found.changes.push(Change {
             connector: connector.subject(),
-            known: if contradicted.is_empty() { Known::Attributed } else { Known::Contradicted },
-            at: self.time(Some(created)).unwrap_or_else(|| self.stamped(Some(connector), true)),
+            known: if contradicted.is_empty() {
+                Known::Attributed
+            } else {
+                Known::Contradicted
+            },
+            at: self
+                .time(Some(created))
+                .unwrap_or_else(|| self.stamped(Some(connector), true)),
             between: self.between,
-            kind: if recreated { ChangeKind::Recreated } else { ChangeKind::Created },
+            kind: if recreated {
+                ChangeKind::Recreated
+            } else {
+                ChangeKind::Created
+            },
             direction: Some(Direction::Widens),
             connector_type: connector.connector_type(),
             words,
@@ -332,8 +384,14 @@ impl Stretch<'_> {
     fn removed(&self, own: &Replayed<'_>, found: &mut Attribution) {
         found.changes.push(Change {
             connector: own.subject(),
-            known: if self.after.is_some() { Known::Attributed } else { Known::RecordOnly },
-            at: self.time(own.removed).unwrap_or_else(|| self.stamped(None, false)),
+            known: if self.after.is_some() {
+                Known::Attributed
+            } else {
+                Known::RecordOnly
+            },
+            at: self
+                .time(own.removed)
+                .unwrap_or_else(|| self.stamped(None, false)),
             between: self.between,
             kind: ChangeKind::Removed,
             direction: Some(match own.connector_type() {
@@ -365,7 +423,9 @@ impl Stretch<'_> {
                 None => unexplained.push(difference.words()),
             }
         }
-        let contradicted = there.map(|there| contradicted(own, there)).unwrap_or_default();
+        let contradicted = there
+            .map(|there| contradicted(own, there))
+            .unwrap_or_default();
         let changed: Vec<&Difference> = differences.iter().filter(|own| is_setting(own)).collect();
         if changed.is_empty() && contradicted.is_empty() {
             if self.after.is_none() || own.was.is_none() {
@@ -419,14 +479,23 @@ impl Stretch<'_> {
             values.push((*property, Some(value.clone())));
             match before {
                 Some(before) => {
-                    let change = drift::Change::new(*property, before, value.clone(), (own.connector_type(), own.connector_type()));
+                    let change = drift::Change::new(
+                        *property,
+                        before,
+                        value.clone(),
+                        (own.connector_type(), own.connector_type()),
+                    );
                     direction = direction.max(Some(change.direction));
                     words.push(format!("{}: {}", property.name(), change.words));
                 }
                 None => words.push(format!("{} was sent as {}", property.name(), shown(value))),
             }
         }
-        let Some(at) = sets.iter().filter_map(|index| self.time(Some(*index))).max() else {
+        let Some(at) = sets
+            .iter()
+            .filter_map(|index| self.time(Some(*index)))
+            .max()
+        else {
             return;
         };
         if words.is_empty() {
@@ -435,7 +504,11 @@ impl Stretch<'_> {
         found.changes.push(Change {
             connector: there.map_or_else(|| own.subject(), Connector::subject),
             // The first state shows what the record claims: it is what made it so.
-            known: if there.is_some() { Known::Attributed } else { Known::RecordOnly },
+            known: if there.is_some() {
+                Known::Attributed
+            } else {
+                Known::RecordOnly
+            },
             at,
             between: self.between,
             kind: ChangeKind::Changed,
@@ -472,7 +545,11 @@ impl Stretch<'_> {
                 kind: ChangeKind::Changed,
                 direction: Some(change.direction),
                 connector_type: types,
-                words: vec![format!("{}: {}, and was set back", property.name(), change.words)],
+                words: vec![format!(
+                    "{}: {}, and was set back",
+                    property.name(),
+                    change.words
+                )],
                 values: vec![(*property, Some(value.clone()))],
                 records: self.evidence([*by]),
                 unexplained: Vec::new(),
@@ -484,16 +561,23 @@ impl Stretch<'_> {
     fn unrecorded(&self, differences: Vec<Difference>, found: &mut Attribution) {
         let all: Vec<&Difference> = differences
             .iter()
-            .filter(|own| is_setting(own) || matches!(own.kind, Kind::Added | Kind::Removed | Kind::Recreated))
+            .filter(|own| {
+                is_setting(own) || matches!(own.kind, Kind::Added | Kind::Removed | Kind::Recreated)
+            })
             .collect();
         let Some(first) = all.first() else { return };
-        let Some(named) = &first.connector else { return };
+        let Some(named) = &first.connector else {
+            return;
+        };
         let subject = Subject {
             id: named.id.clone(),
             name: named.name.clone(),
         };
         let there = self.after.and_then(|state| {
-            state.snapshot.connectors().find(|own| own.subject().key() == subject.key())
+            state
+                .snapshot
+                .connectors()
+                .find(|own| own.subject().key() == subject.key())
         });
         let is = |kind: Kind| all.iter().any(|own| own.kind == kind);
         let kind = if is(Kind::Added) {
@@ -513,7 +597,10 @@ impl Stretch<'_> {
         found.changes.push(Change {
             connector: subject,
             known: Known::WithoutRecord,
-            at: self.stamped(there, matches!(kind, ChangeKind::Created | ChangeKind::Recreated)),
+            at: self.stamped(
+                there,
+                matches!(kind, ChangeKind::Created | ChangeKind::Recreated),
+            ),
             between: self.between,
             kind,
             direction: match kind {
@@ -539,7 +626,10 @@ fn contradicted(own: &Replayed<'_>, there: &Connector) -> Vec<String> {
                 && !shows(there, Some(**property), value)
         })
         .map(|(property, (value, _))| {
-            let is = there.setting(*property).map(|own| shown(&own)).unwrap_or_default();
+            let is = there
+                .setting(*property)
+                .map(|own| shown(&own))
+                .unwrap_or_default();
             format!(
                 "{} was set to {} by a record, and the state shows {is}",
                 property.name(),
@@ -583,11 +673,21 @@ fn worst(directions: impl Iterator<Item = Direction>) -> Option<Direction> {
 fn all_values(connector: &Connector) -> Vec<(Property, Option<Value>)> {
     let values = Property::settings();
     values
-        .map(|property| (property, connector.setting(property).map(std::borrow::Cow::into_owned)))
+        .map(|property| {
+            (
+                property,
+                connector
+                    .setting(property)
+                    .map(std::borrow::Cow::into_owned),
+            )
+        })
         .collect()
 }
 
-fn changed_values(changed: &[&Difference], there: Option<&Connector>) -> Vec<(Property, Option<Value>)> {
+fn changed_values(
+    changed: &[&Difference],
+    there: Option<&Connector>,
+) -> Vec<(Property, Option<Value>)> {
     changed
         .iter()
         .filter_map(|own| Property::named(own.property.as_deref()?))

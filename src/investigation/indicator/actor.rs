@@ -18,7 +18,10 @@ fn judge(case: &Case<'_>) -> Sign {
     }
     let limits = [Threshold::ActorDays, Threshold::ActorFailures];
     if case.changes.is_empty() {
-        return Sign::not_applicable(INDICATOR.id, "nobody changed it in the time that is covered");
+        return Sign::not_applicable(
+            INDICATOR.id,
+            "nobody changed it in the time that is covered",
+        );
     }
     if case.triage.is_empty() {
         return Sign::not_evaluated(INDICATOR.id, "no record says who changed it");
@@ -36,7 +39,11 @@ fn judge(case: &Case<'_>) -> Sign {
             records.extend(own.records.iter().cloned());
         }
         if !said.is_empty() {
-            words.push(format!("{}: {}", triage.actor.words(), crate::investigation::sentences(&said)));
+            words.push(format!(
+                "{}: {}",
+                triage.actor.words(),
+                crate::investigation::sentences(&said)
+            ));
         }
     }
     let strength = if strong > 0 || weak >= 2 {
@@ -48,7 +55,10 @@ fn judge(case: &Case<'_>) -> Sign {
     };
     let message = if words.is_empty() {
         let who: Vec<String> = case.triage.iter().map(|own| own.actor.words()).collect();
-        format!("changed by {}, about whom the log holds nothing unusual", who.join(", "))
+        format!(
+            "changed by {}, about whom the log holds nothing unusual",
+            who.join(", ")
+        )
     } else {
         crate::investigation::sentences(&words)
     };

@@ -14,13 +14,17 @@ fn judge(case: &Case<'_>) -> Sign {
     let known = case.evidence;
     let subject = &case.examined.subject;
     let names = &case.examined.names;
-    let blocked = subject.id.as_ref().is_some_and(|id| known.blocked.iter().any(|own| own == id));
+    let blocked = subject
+        .id
+        .as_ref()
+        .is_some_and(|id| known.blocked.iter().any(|own| own == id));
     let alerts: Vec<_> = known
         .alerts
         .iter()
         .filter(|(alert, _)| {
             let entity = alert.entity.to_lowercase();
-            names.contains(&entity) || subject.id.as_deref() == Some(entity.trim_matches(['{', '}']))
+            names.contains(&entity)
+                || subject.id.as_deref() == Some(entity.trim_matches(['{', '}']))
         })
         .collect();
     let mut said = Vec::new();
@@ -28,14 +32,30 @@ fn judge(case: &Case<'_>) -> Sign {
         said.push("Microsoft has blocked it from sending".to_owned());
     }
     if !alerts.is_empty() {
-        said.push(format!("{} about it: {}", count(alerts.len()), alerts.iter().map(|(alert, _)| format!("{:?}", crate::finding::excerpt(&alert.name))).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")));
+        said.push(format!(
+            "{} about it: {}",
+            count(alerts.len()),
+            alerts
+                .iter()
+                .map(|(alert, _)| format!("{:?}", crate::finding::excerpt(&alert.name)))
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(", ")
+        ));
     }
     if said.is_empty() {
         let nameless = known.alerts.len();
         return if known.blocked_read {
-            Sign::new(INDICATOR.id, Strength::Quiet, "it is not blocked").number("alerts about connectors", super::measure::to_f64(nameless as u64))
+            Sign::new(INDICATOR.id, Strength::Quiet, "it is not blocked").number(
+                "alerts about connectors",
+                super::measure::to_f64(nameless as u64),
+            )
         } else {
-            Sign::not_evaluated(INDICATOR.id, "the blocked connectors were not read; Get-BlockedConnector returns them")
+            Sign::not_evaluated(
+                INDICATOR.id,
+                "the blocked connectors were not read; Get-BlockedConnector returns them",
+            )
         };
     }
     let mut sign = Sign::new(INDICATOR.id, Strength::Strong, said.join("; "));

@@ -18,8 +18,8 @@ pub use volume_rise::{Band, band};
 use super::Examined;
 use super::actor::Triage;
 use super::attribution::Change;
-use crate::policy::threshold::{Threshold, Thresholds};
 use crate::evidence::traffic::{Cell, Hour, Traffic};
+use crate::policy::threshold::{Threshold, Thresholds};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -136,13 +136,19 @@ impl Sign {
     }
 
     fn scored(mut self, measured: f64, limit: f64) -> Self {
-        let score = if limit > 0.0 { measured / limit } else { measured };
+        let score = if limit > 0.0 {
+            measured / limit
+        } else {
+            measured
+        };
         self.score = Some((score * 100.0).round() / 100.0);
         self
     }
 
     fn at(mut self, hours: impl IntoIterator<Item = Hour>) -> Self {
-        let times = hours.into_iter().filter_map(|hour| Timestamp::from_second(hour * 3600).ok());
+        let times = hours
+            .into_iter()
+            .filter_map(|hour| Timestamp::from_second(hour * 3600).ok());
         self.hours = times.take(MOST_HOURS).collect();
         self
     }
@@ -180,16 +186,29 @@ impl Case<'_> {
         let route = self.examined.routes.routes.get(self.route);
         let by_address = route.is_some_and(|route| !route.addresses.is_empty());
         if by_address || traffic.knows_connectors {
-            return Ok(Mail { hours: own, traffic, stands_for: false });
+            return Ok(Mail {
+                hours: own,
+                traffic,
+                stands_for: false,
+            });
         }
         if route.is_some_and(|route| !route.on_premises) {
-            return Err("nothing ties mail to it: it has no addresses, and the trace names no connectors".to_owned());
+            return Err(
+                "nothing ties mail to it: it has no addresses, and the trace names no connectors"
+                    .to_owned(),
+            );
         }
         if self.examined.routes.domains.is_none() {
             return Err("nothing ties mail to it, and without accepted domains outbound mail cannot be told".to_owned());
         }
-        let other = traffic.of(self.examined.routes.routes.len()).unwrap_or(&NONE);
-        Ok(Mail { hours: other, traffic, stands_for: true })
+        let other = traffic
+            .of(self.examined.routes.routes.len())
+            .unwrap_or(&NONE);
+        Ok(Mail {
+            hours: other,
+            traffic,
+            stands_for: true,
+        })
     }
 
     /// Whether mail through it is the organization's own.

@@ -22,7 +22,10 @@ fn judge(case: &Case<'_>) -> Sign {
     match route.map(|route| &route.approved) {
         Some(Approved::These(_)) => {}
         _ if case.examined.is_new => {
-            return Sign::not_applicable(INDICATOR.id, "the connector is new: no address of it was ever approved");
+            return Sign::not_applicable(
+                INDICATOR.id,
+                "the connector is new: no address of it was ever approved",
+            );
         }
         _ => {
             return Sign::not_applicable(INDICATOR.id, "it is not recognised by addresses");
@@ -33,7 +36,10 @@ fn judge(case: &Case<'_>) -> Sign {
         all.add(cell);
     }
     if all.addresses == 0 && all.mails > 0 {
-        return Sign::not_evaluated(INDICATOR.id, "the trace does not say where the mail came from");
+        return Sign::not_evaluated(
+            INDICATOR.id,
+            "the trace does not say where the mail came from",
+        );
     }
     let limit = case.thresholds.get(Threshold::OutsideMails);
     let outside = to_f64(all.outside);
@@ -44,11 +50,18 @@ fn judge(case: &Case<'_>) -> Sign {
     } else {
         Strength::Quiet
     };
-    let hours = mail.hours.iter().filter(|(_, cell)| cell.outside > 0).map(|(hour, _)| *hour);
+    let hours = mail
+        .hours
+        .iter()
+        .filter(|(_, cell)| cell.outside > 0)
+        .map(|(hour, _)| *hour);
     Sign::new(
         INDICATOR.id,
         strength,
-        format!("{outside:.0} of {} mails came from addresses that are not on its approved list", all.addresses),
+        format!(
+            "{outside:.0} of {} mails came from addresses that are not on its approved list",
+            all.addresses
+        ),
     )
     .scored(outside, limit)
     .number("mails from other addresses", outside)

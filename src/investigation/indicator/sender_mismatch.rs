@@ -14,13 +14,20 @@ pub(super) const INDICATOR: Indicator = Indicator {
 };
 
 fn judge(case: &Case<'_>) -> Sign {
-    shares::judge(case, &Asked {
-        indicator: INDICATOR.id,
-        mails: Threshold::MismatchMails,
-        share: Threshold::MismatchShare,
-        what: "mails whose envelope and header name different domains",
-        on_premises_only: true,
-        missing: |traffic| (!traffic.knows_headers).then_some("no trace says what the header's sender is; EmailEvents of Defender does"),
-        measure: |hours, _| worst_share(hours, |cell| (cell.mismatched, cell.headers)),
-    })
+    shares::judge(
+        case,
+        &Asked {
+            indicator: INDICATOR.id,
+            mails: Threshold::MismatchMails,
+            share: Threshold::MismatchShare,
+            what: "mails whose envelope and header name different domains",
+            on_premises_only: true,
+            missing: |traffic| {
+                (!traffic.knows_headers).then_some(
+                    "no trace says what the header's sender is; EmailEvents of Defender does",
+                )
+            },
+            measure: |hours, _| worst_share(hours, |cell| (cell.mismatched, cell.headers)),
+        },
+    )
 }

@@ -41,9 +41,16 @@ pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
         return Sign::not_evaluated(asked.indicator, why);
     }
     let limits = [asked.mails, asked.share];
-    let Some(share) = (asked.measure)(mail.hours, mail.traffic.window.map_or(0, |(first, _)| first)) else {
-        return Sign::new(asked.indicator, Strength::Quiet, format!("there was no such mail{}", mail.aside()))
-            .limits(case.thresholds, &limits);
+    let Some(share) = (asked.measure)(
+        mail.hours,
+        mail.traffic.window.map_or(0, |(first, _)| first),
+    ) else {
+        return Sign::new(
+            asked.indicator,
+            Strength::Quiet,
+            format!("there was no such mail{}", mail.aside()),
+        )
+        .limits(case.thresholds, &limits);
     };
     let [mails, least_share] = limits.map(|limit| case.thresholds.get(limit));
     let unusual = share.excess >= mails
@@ -57,28 +64,47 @@ pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
         (false, true) => Strength::Weak,
         (false, false) => Strength::Quiet,
     };
-    let percent = |part: f64, whole: f64| if whole > 0.0 { 100.0 * part / whole } else { 0.0 };
+    let percent = |part: f64, whole: f64| {
+        if whole > 0.0 {
+            100.0 * part / whole
+        } else {
+            0.0
+        }
+    };
     let message = match strength {
         Strength::Strong => format!(
             "{:.0} of {:.0} within 24 hours ({:.1} %) are {}, where {:.1} % is usual",
-            share.part, share.whole, percent(share.part, share.whole), asked.what, 100.0 * share.usual
+            share.part,
+            share.whole,
+            percent(share.part, share.whole),
+            asked.what,
+            100.0 * share.usual
         ),
         Strength::Weak => format!(
             "{part:.0} of {whole:.0} ({:.1} %) are {}, all through the trace",
-            percent(part, whole), asked.what
+            percent(part, whole),
+            asked.what
         ),
-        _ => format!("{part:.0} of {whole:.0} ({:.1} %) are {}", percent(part, whole), asked.what),
+        _ => format!(
+            "{part:.0} of {whole:.0} ({:.1} %) are {}",
+            percent(part, whole),
+            asked.what
+        ),
     };
     let measured = (share.excess / mails).min(share.part / (least_share * share.whole).max(1.0));
-    Sign::new(asked.indicator, strength, format!("{message}{}", mail.aside()))
-        .scored(measured.max(0.0), 1.0)
-        .number("in the worst 24 hours", share.part)
-        .number("of", share.whole)
-        .number("usual share", share.usual)
-        .number("too many", share.excess.max(0.0))
-        .number("standard deviations of chance", share.deviations.max(0.0))
-        .number("in all", part)
-        .number("of all", whole)
-        .limits(case.thresholds, &limits)
-        .at(if strength == Strength::Strong { share.window.0..=share.window.1 } else { 1..=0 })
+    Sign::new(
+        asked.indicator,
+        strength,
+        format!("{message}{}", mail.aside()),
+    )
+    .scored(measured.max(0.0), 1.0)
+    .number("in the worst 24 hours", share.part)
+    .number("of", share.whole)
+    .number("usual share", share.usual)
+    .number("too many", share.excess.max(0.0))
+    .number("standard deviations of chance", share.deviations.max(0.0))
+    .number("in all", part)
+    .number("of all", whole)
+    .limits(case.thresholds, &limits)
+    .at((share.window.0..=share.window.1).filter(|_| strength == Strength::Strong))
 }

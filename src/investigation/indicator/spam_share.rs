@@ -14,13 +14,18 @@ pub(super) const INDICATOR: Indicator = Indicator {
 };
 
 fn judge(case: &Case<'_>) -> Sign {
-    shares::judge(case, &Asked {
-        indicator: INDICATOR.id,
-        mails: Threshold::SpamMails,
-        share: Threshold::SpamShare,
-        what: "mails that were filtered as spam, quarantined or put into Junk",
-        on_premises_only: false,
-        missing: |traffic| (!traffic.knows_fates).then_some("no trace says what became of the mail"),
-        measure: |hours, _| worst_share(hours, |cell| (cell.filtered, cell.fates)),
-    })
+    shares::judge(
+        case,
+        &Asked {
+            indicator: INDICATOR.id,
+            mails: Threshold::SpamMails,
+            share: Threshold::SpamShare,
+            what: "mails that were filtered as spam, quarantined or put into Junk",
+            on_premises_only: false,
+            missing: |traffic| {
+                (!traffic.knows_fates).then_some("no trace says what became of the mail")
+            },
+            measure: |hours, _| worst_share(hours, |cell| (cell.filtered, cell.fates)),
+        },
+    )
 }

@@ -19,7 +19,9 @@ fn judge(case: &Case<'_>) -> Sign {
     for (change, authority) in case.changes.iter().zip(&examined.authority) {
         match authority {
             Authority::Approved => {}
-            Authority::Explained(why) => explained.push(format!("{} ({why})", change.words.join("; "))),
+            Authority::Explained(why) => {
+                explained.push(format!("{} ({why})", change.words.join("; ")))
+            }
             Authority::Unapproved if change.widens() => {
                 widened += 1;
                 words.push(change.words.join("; "));

@@ -15,15 +15,21 @@ pub(super) const INDICATOR: Indicator = Indicator {
 
 fn judge(case: &Case<'_>) -> Sign {
     if case.examined.routes.domains.is_none() {
-        return Sign::not_evaluated(INDICATOR.id, "the organization's accepted domains are not known");
+        return Sign::not_evaluated(
+            INDICATOR.id,
+            "the organization's accepted domains are not known",
+        );
     }
-    shares::judge(case, &Asked {
-        indicator: INDICATOR.id,
-        mails: Threshold::UnprovisionedMails,
-        share: Threshold::UnprovisionedShare,
-        what: "mails from domains that are not the organization's",
-        on_premises_only: true,
-        missing: |_| None,
-        measure: |hours, _| worst_share(hours, |cell| (cell.unprovisioned, cell.senders)),
-    })
+    shares::judge(
+        case,
+        &Asked {
+            indicator: INDICATOR.id,
+            mails: Threshold::UnprovisionedMails,
+            share: Threshold::UnprovisionedShare,
+            what: "mails from domains that are not the organization's",
+            on_premises_only: true,
+            missing: |_| None,
+            measure: |hours, _| worst_share(hours, |cell| (cell.unprovisioned, cell.senders)),
+        },
+    )
 }

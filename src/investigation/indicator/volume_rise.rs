@@ -86,8 +86,16 @@ impl Rhythm {
         for hour in first..=last {
             let (day, clock) = (hour.div_euclid(24), hour.rem_euclid(24));
             let seen = (day, mails(hour));
-            rhythm.kinds.entry((is_workday(day), clock)).or_default().push(seen);
-            rhythm.weekdays.entry((weekday(day), clock)).or_default().push(seen);
+            rhythm
+                .kinds
+                .entry((is_workday(day), clock))
+                .or_default()
+                .push(seen);
+            rhythm
+                .weekdays
+                .entry((weekday(day), clock))
+                .or_default()
+                .push(seen);
         }
         rhythm
     }
@@ -101,7 +109,10 @@ impl Rhythm {
             let kind = self.kinds.get(&(is_workday(own), clock));
             let same = self.weekdays.get(&(weekday(own), clock));
             for (seen, least) in [(kind, 3), (same, 3)] {
-                let others = seen.into_iter().flatten().filter(|(other, _)| *other != day);
+                let others = seen
+                    .into_iter()
+                    .flatten()
+                    .filter(|(other, _)| *other != day);
                 let mut values: Vec<f64> = others.map(|(_, mails)| *mails).collect();
                 if values.len() < least {
                     continue;
@@ -149,33 +160,51 @@ fn judge(case: &Case<'_>) -> Sign {
     let unusual: Vec<&Band> = bands.iter().filter(|band| band.is_unusual()).collect();
     let mut worst = (0.0, 0.0, 0.0, Vec::new());
     for (index, last) in unusual.iter().enumerate() {
-        let within = unusual.iter().take(index + 1).filter(|own| last.hour - own.hour < 24);
+        let within = unusual
+            .iter()
+            .take(index + 1)
+            .filter(|own| last.hour - own.hour < 24);
         let within: Vec<&&Band> = within.collect();
         let excess: f64 = within.iter().map(|own| own.mails - own.normal).sum();
         if excess > worst.0 {
             let mails = within.iter().map(|own| own.mails).sum();
             let normal = within.iter().map(|own| own.normal).sum();
-            worst = (excess, mails, normal, within.iter().map(|own| own.hour).collect());
+            worst = (
+                excess,
+                mails,
+                normal,
+                within.iter().map(|own| own.hour).collect(),
+            );
         }
     }
     let (excess, mails, normal, hours) = worst;
     let limit = case.thresholds.get(Threshold::RiseMails);
     let strong = excess >= limit;
     let message = if strong {
-        format!("{mails:.0} mails in {} unusual hours, where {normal:.0} are normal", hours.len())
+        format!(
+            "{mails:.0} mails in {} unusual hours, where {normal:.0} are normal",
+            hours.len()
+        )
     } else {
         format!("no more mail than is normal for weekday and hour, over {days} days")
     };
     Sign::new(
         INDICATOR.id,
-        if strong { Strength::Strong } else { Strength::Quiet },
+        if strong {
+            Strength::Strong
+        } else {
+            Strength::Quiet
+        },
         format!("{message}{}", mail.aside()),
     )
     .scored(excess, limit)
     .number("mails in unusual hours", mails)
     .number("normal for them", normal)
     .number("too many", excess)
-    .number("days of mail", to_f64(u64::try_from(days).unwrap_or_default()))
+    .number(
+        "days of mail",
+        to_f64(u64::try_from(days).unwrap_or_default()),
+    )
     .number("robust deviation of a median deviation of 1", MAD)
     .limits(case.thresholds, &limits)
     .at(if strong { hours } else { Vec::new() })
@@ -184,7 +213,9 @@ fn judge(case: &Case<'_>) -> Sign {
 /// A connector that has no earlier mail has no normal: a fixed rate is held against it, and said to be one.
 fn new_connector(case: &Case<'_>, hours: &BTreeMap<Hour, Cell>) -> Sign {
     let limit = case.thresholds.get(Threshold::NewRate);
-    let busiest = hours.iter().max_by_key(|(hour, cell)| (cell.mails, std::cmp::Reverse(**hour)));
+    let busiest = hours
+        .iter()
+        .max_by_key(|(hour, cell)| (cell.mails, std::cmp::Reverse(**hour)));
     let most = busiest.map_or(0, |(_, cell)| cell.mails);
     let all: u64 = hours.values().map(|cell| cell.mails).sum();
     let strength = if to_f64(most) >= limit {
@@ -214,14 +245,24 @@ mod tests {
         (0..28 * 24)
             .map(|hour| {
                 let mails = mails(hour / 24, hour % 24);
-                (hour, Cell { mails, ..Cell::default() })
+                (
+                    hour,
+                    Cell {
+                        mails,
+                        ..Cell::default()
+                    },
+                )
             })
             .collect()
     }
 
     fn unusual(hours: &BTreeMap<Hour, Cell>) -> Vec<Hour> {
         let bands = band(hours, (0, 28 * 24 - 1), &Thresholds::default());
-        bands.iter().filter(|own| own.is_unusual()).map(|own| own.hour).collect()
+        bands
+            .iter()
+            .filter(|own| own.is_unusual())
+            .map(|own| own.hour)
+            .collect()
     }
 
     #[test]
@@ -236,7 +277,13 @@ mod tests {
         let mut hours = weeks(usual);
         assert_eq!(unusual(&hours), Vec::<Hour>::new());
         let night = 20 * 24 + 22;
-        hours.insert(night, Cell { mails: 60, ..Cell::default() });
+        hours.insert(
+            night,
+            Cell {
+                mails: 60,
+                ..Cell::default()
+            },
+        );
         assert_eq!(unusual(&hours), [night]);
     }
 
@@ -244,7 +291,13 @@ mod tests {
     fn a_job_that_is_an_hour_late_is_no_rise() {
         let mut hours = weeks(|_, clock| if clock == 2 { 500 } else { 1 });
         hours.insert(10 * 24 + 2, Cell::default());
-        hours.insert(10 * 24 + 3, Cell { mails: 500, ..Cell::default() });
+        hours.insert(
+            10 * 24 + 3,
+            Cell {
+                mails: 500,
+                ..Cell::default()
+            },
+        );
         assert_eq!(unusual(&hours), Vec::<Hour>::new());
     }
 }

@@ -27,7 +27,10 @@ impl Axis {
         })
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "seconds of a chart stay far below 2^53")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "seconds of a chart stay far below 2^53"
+    )]
     /// The part of it around some times; `None` where that is most of it.
     pub fn around(self, times: &[Timestamp], before: i64, after: i64) -> Option<Self> {
         let first = times.iter().min()?.as_second() - before;
@@ -105,12 +108,18 @@ fn open(id: &str, height: f64, title: &str, description: &str) -> String {
 }
 
 fn day(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map(|time| time.strftime("%-d %b").to_string()).unwrap_or_default()
+    Timestamp::from_second(seconds)
+        .map(|time| time.strftime("%-d %b").to_string())
+        .unwrap_or_default()
 }
 
 /// The days below a chart.
 fn days(svg: &mut String, axis: Axis, bottom: f64) {
-    let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {bottom}H{}\"/>", WIDTH - RIGHT);
+    let _ = write!(
+        svg,
+        "<path class=\"axis\" d=\"M{LEFT} {bottom}H{}\"/>",
+        WIDTH - RIGHT
+    );
     for tick in axis.ticks() {
         let x = axis.x(tick);
         let anchor = if x > WIDTH - 40.0 { "end" } else { "middle" };
@@ -152,11 +161,21 @@ fn ceiling(value: f64) -> f64 {
 }
 
 /// Mail over time, with what is normal and the moments of change.
-pub fn volume(id: &str, title: &str, description: &str, bars: &[Bar], moments: &[Mark], axis: Axis) -> String {
+pub fn volume(
+    id: &str,
+    title: &str,
+    description: &str,
+    bars: &[Bar],
+    moments: &[Mark],
+    axis: Axis,
+) -> String {
     const HEIGHT: f64 = 240.0;
     let bottom = HEIGHT - 30.0;
     let mut svg = open(id, HEIGHT, title, description);
-    let most = bars.iter().map(|bar| bar.mails.max(bar.upper.unwrap_or_default())).fold(1.0, f64::max);
+    let most = bars
+        .iter()
+        .map(|bar| bar.mails.max(bar.upper.unwrap_or_default()))
+        .fold(1.0, f64::max);
     // A band far above the mail would flatten it.
     let mails = bars.iter().map(|bar| bar.mails).fold(1.0, f64::max);
     let top = ceiling(most.min(mails * 2.0));
@@ -194,9 +213,17 @@ pub fn volume(id: &str, title: &str, description: &str, bars: &[Bar], moments: &
     // Moments lie behind the mail, which they would hide.
     marks(&mut svg, axis, moments, bottom);
     for (class, closed, of) in [
-        ("band", true, &(|bar: &Bar| bar.upper) as &dyn Fn(&Bar) -> Option<f64>),
-        ("area", true, &|bar: &Bar| Some(bar.mails).filter(|mails| *mails > 0.0)),
-        ("spam", true, &|bar: &Bar| Some(bar.filtered).filter(|mails| *mails > 0.0)),
+        (
+            "band",
+            true,
+            &(|bar: &Bar| bar.upper) as &dyn Fn(&Bar) -> Option<f64>,
+        ),
+        ("area", true, &|bar: &Bar| {
+            Some(bar.mails).filter(|mails| *mails > 0.0)
+        }),
+        ("spam", true, &|bar: &Bar| {
+            Some(bar.filtered).filter(|mails| *mails > 0.0)
+        }),
         ("normal", false, &|bar: &Bar| bar.normal),
     ] {
         let _ = write!(svg, "<path class=\"{class}\" d=\"{}\"/>", steps(of, closed));
@@ -212,14 +239,24 @@ pub fn volume(id: &str, title: &str, description: &str, bars: &[Bar], moments: &
             top * share
         );
     }
-    let _ = write!(svg, "<text class=\"quiet\" x=\"{LEFT}\" y=\"{}\">mails an hour, or in each step</text>", TOP + 4.0);
+    let _ = write!(
+        svg,
+        "<text class=\"quiet\" x=\"{LEFT}\" y=\"{}\">mails an hour, or in each step</text>",
+        TOP + 4.0
+    );
     days(&mut svg, axis, bottom);
     svg.push_str("</svg>");
     svg
 }
 
 /// Changes, actors and mail on one axis.
-pub fn time_line(id: &str, title: &str, description: &str, lanes: &[Lane<'_>], axis: Axis) -> String {
+pub fn time_line(
+    id: &str,
+    title: &str,
+    description: &str,
+    lanes: &[Lane<'_>],
+    axis: Axis,
+) -> String {
     const LANE: f64 = 44.0;
     #[allow(clippy::cast_precision_loss, reason = "lanes are few")]
     let height = TOP + LANE * lanes.len() as f64 + 30.0;
@@ -228,14 +265,26 @@ pub fn time_line(id: &str, title: &str, description: &str, lanes: &[Lane<'_>], a
     let mut top = TOP;
     for lane in lanes {
         let base = top + LANE - 8.0;
-        let _ = write!(svg, "<text x=\"{LEFT}\" y=\"{:.1}\">{}</text>", top + 10.0, escaped(&label(lane.name)));
+        let _ = write!(
+            svg,
+            "<text x=\"{LEFT}\" y=\"{:.1}\">{}</text>",
+            top + 10.0,
+            escaped(&label(lane.name))
+        );
         for (at, share) in &lane.mail {
             let x = axis.x(at.as_second());
             let high = (share.clamp(0.0, 1.0) * (LANE - 22.0)).max(1.0);
-            let _ = write!(svg, "<path class=\"mail\" d=\"M{x:.1} {base:.1}v-{high:.1}\"/>");
+            let _ = write!(
+                svg,
+                "<path class=\"mail\" d=\"M{x:.1} {base:.1}v-{high:.1}\"/>"
+            );
         }
         for (numbers, x) in together(&lane.moments, axis) {
-            let (anchor, at) = if x > WIDTH - 80.0 { ("end", x - 7.0) } else { ("start", x + 7.0) };
+            let (anchor, at) = if x > WIDTH - 80.0 {
+                ("end", x - 7.0)
+            } else {
+                ("start", x + 7.0)
+            };
             let _ = write!(
                 svg,
                 "<text class=\"mark-text\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{numbers}</text>",
@@ -246,14 +295,26 @@ pub fn time_line(id: &str, title: &str, description: &str, lanes: &[Lane<'_>], a
             let x = axis.x(at.as_second());
             match number {
                 Some(_) => {
-                    let _ = write!(svg, "<circle class=\"mark\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"4.5\"/>", base - 8.0);
+                    let _ = write!(
+                        svg,
+                        "<circle class=\"mark\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"4.5\"/>",
+                        base - 8.0
+                    );
                 }
                 None => {
-                    let _ = write!(svg, "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"2.5\"/>", base - 8.0);
+                    let _ = write!(
+                        svg,
+                        "<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{:.1}\" r=\"2.5\"/>",
+                        base - 8.0
+                    );
                 }
             }
         }
-        let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {base:.1}H{}\"/>", WIDTH - RIGHT);
+        let _ = write!(
+            svg,
+            "<path class=\"axis\" d=\"M{LEFT} {base:.1}H{}\"/>",
+            WIDTH - RIGHT
+        );
         top += LANE;
     }
     days(&mut svg, axis, bottom);
@@ -287,7 +348,13 @@ fn together(moments: &[(Timestamp, Option<usize>)], axis: Axis) -> Vec<(String, 
     }
     groups
         .into_iter()
-        .map(|(first, last, x)| if first == last { (first.to_string(), x) } else { (format!("{first}–{last}"), x) })
+        .map(|(first, last, x)| {
+            if first == last {
+                (first.to_string(), x)
+            } else {
+                (format!("{first}–{last}"), x)
+            }
+        })
         .collect()
 }
 
@@ -296,11 +363,17 @@ pub fn joined(bars: &[Bar], axis: Axis) -> Vec<Bar> {
     const MOST: i64 = 900;
     let hours = (axis.to - axis.from) / 3600 + 1;
     let span = (hours + MOST - 1) / MOST;
-    let span = [1, 2, 3, 6, 12, 24].into_iter().find(|step| *step >= span).unwrap_or(span);
+    let span = [1, 2, 3, 6, 12, 24]
+        .into_iter()
+        .find(|step| *step >= span)
+        .unwrap_or(span);
     let mut joined: Vec<Bar> = Vec::new();
     for bar in bars {
         let start = bar.at.as_second().div_euclid(span * 3600) * span * 3600;
-        match joined.last_mut().filter(|last| last.at.as_second() == start) {
+        match joined
+            .last_mut()
+            .filter(|last| last.at.as_second() == start)
+        {
             Some(last) => {
                 last.mails += bar.mails;
                 last.filtered += bar.filtered;
@@ -323,7 +396,14 @@ mod tests {
 
     #[test]
     fn numbers_of_an_axis_are_round() {
-        for (value, round) in [(0.0, 1.0), (1.0, 1.0), (7.0, 10.0), (43.0, 50.0), (212.0, 250.0), (1001.0, 2000.0)] {
+        for (value, round) in [
+            (0.0, 1.0),
+            (1.0, 1.0),
+            (7.0, 10.0),
+            (43.0, 50.0),
+            (212.0, 250.0),
+            (1001.0, 2000.0),
+        ] {
             assert_eq!(ceiling(value), round, "{value}");
         }
     }
@@ -332,7 +412,11 @@ mod tests {
     fn names_in_a_chart_are_inert() {
         let at = Timestamp::UNIX_EPOCH;
         let axis = Axis::over([at]).unwrap();
-        let lanes = [Lane { name: "</text><script>", moments: vec![(at, Some(1))], mail: Vec::new() }];
+        let lanes = [Lane {
+            name: "</text><script>",
+            moments: vec![(at, Some(1))],
+            mail: Vec::new(),
+        }];
         let svg = time_line("t", "<b>", "\"", &lanes, axis);
         assert!(!svg.contains("<script>") && !svg.contains("<b>"), "{svg}");
     }

@@ -28,7 +28,11 @@ impl Page<'_> {
         domain.unwrap_or_else(|| self.view.tenant.clone())
     }
 
-    #[allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called from the template")]
+    #[allow(
+        clippy::unused_self,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "called from the template"
+    )]
     fn tone(&self, verdict: &CaseVerdict) -> &'static str {
         match verdict {
             CaseVerdict::Compromised | CaseVerdict::Suspicious => "bad",
@@ -37,7 +41,11 @@ impl Page<'_> {
         }
     }
 
-    #[allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called from the template")]
+    #[allow(
+        clippy::unused_self,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "called from the template"
+    )]
     fn day_and_time(&self, at: &Timestamp) -> String {
         at.strftime("%-d %B %Y, %H:%M UTC").to_string()
     }
@@ -53,7 +61,10 @@ impl Page<'_> {
     /// What the runbook demands first, without its commands.
     fn to_do(&self) -> Vec<String> {
         let items = self.view.runbook.steps.iter().flat_map(|step| &step.items);
-        let all: Vec<String> = items.filter(|item| item.state == ItemState::ToDo).map(|item| item.title.clone()).collect();
+        let all: Vec<String> = items
+            .filter(|item| item.state == ItemState::ToDo)
+            .map(|item| item.title.clone())
+            .collect();
         let more = all.len().saturating_sub(MOST_SAID);
         let mut said: Vec<String> = all.into_iter().take(MOST_SAID).collect();
         if more > 0 {
@@ -68,10 +79,17 @@ impl Page<'_> {
         if own.verdict == CaseVerdict::NotEnoughEvidence {
             return own.reasons.clone();
         }
-        let counted = own.signs.iter().filter(|sign| sign.strength >= Strength::Weak);
+        let counted = own
+            .signs
+            .iter()
+            .filter(|sign| sign.strength >= Strength::Weak);
         counted
             .map(|sign| {
-                let weak = if sign.strength == Strength::Weak { " (weak)" } else { "" };
+                let weak = if sign.strength == Strength::Weak {
+                    " (weak)"
+                } else {
+                    ""
+                };
                 format!("{}{weak}", View::title_of(sign.indicator))
             })
             .collect()
@@ -97,7 +115,9 @@ impl Page<'_> {
             Known::WithoutRecord => Some("No audit record explains it."),
             Known::RecordOnly => Some("Known by the record alone: no state shows it."),
             Known::Contradicted => Some("Record and state disagree."),
-            Known::ShortLived => Some("No state ever showed it: reconstructed from the record that created it."),
+            Known::ShortLived => {
+                Some("No state ever showed it: reconstructed from the record that created it.")
+            }
         }
     }
 
@@ -114,17 +134,29 @@ impl Page<'_> {
 
     #[allow(clippy::unused_self, reason = "called from the template")]
     fn numbers(&self, sign: &Sign) -> String {
-        let all: Vec<String> = sign.numbers.iter().map(|own| format!("{}: {}", own.name, rounded(own.value))).collect();
+        let all: Vec<String> = sign
+            .numbers
+            .iter()
+            .map(|own| format!("{}: {}", own.name, rounded(own.value)))
+            .collect();
         all.join(", ")
     }
 
     #[allow(clippy::unused_self, reason = "called from the template")]
     fn limits(&self, sign: &Sign) -> String {
-        let all: Vec<String> = sign.thresholds.iter().map(|own| format!("{} = {}", own.name, own.value)).collect();
+        let all: Vec<String> = sign
+            .thresholds
+            .iter()
+            .map(|own| format!("{} = {}", own.name, own.value))
+            .collect();
         format!("thresholds: {}", all.join(", "))
     }
 
-    #[allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called from the template")]
+    #[allow(
+        clippy::unused_self,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "called from the template"
+    )]
     fn state(&self, state: &ItemState) -> &'static str {
         match state {
             ItemState::ToDo => "todo",
@@ -136,8 +168,14 @@ impl Page<'_> {
     /// Everything in which a connector differs: by what happened to it, and from the baseline.
     fn differences(&self, own: &Connector) -> Vec<String> {
         let changes = self.changes_of(own).into_iter();
-        let mut words: Vec<String> = changes.flat_map(|(_, change)| change.words.clone()).collect();
-        words.extend(own.drift.iter().map(|drift| format!("from the baseline: {drift}")));
+        let mut words: Vec<String> = changes
+            .flat_map(|(_, change)| change.words.clone())
+            .collect();
+        words.extend(
+            own.drift
+                .iter()
+                .map(|drift| format!("from the baseline: {drift}")),
+        );
         words
     }
 
@@ -145,7 +183,10 @@ impl Page<'_> {
     fn changes_of(&self, own: &Connector) -> Vec<(usize, &Change)> {
         let numbered = self.view.changes.iter().enumerate();
         numbered
-            .filter(|(_, change)| change.connector == own.connector || change.connector.id.is_none() && change.connector.name == own.connector.name)
+            .filter(|(_, change)| {
+                change.connector == own.connector
+                    || change.connector.id.is_none() && change.connector.name == own.connector.name
+            })
             .map(|(index, change)| (index + 1, change))
             .collect()
     }
@@ -154,7 +195,12 @@ impl Page<'_> {
     fn summary(&self) -> Vec<String> {
         let view = self.view;
         let mut said = Vec::new();
-        let of = |verdict: CaseVerdict| view.connectors.iter().filter(|own| own.verdict == verdict).collect::<Vec<_>>();
+        let of = |verdict: CaseVerdict| {
+            view.connectors
+                .iter()
+                .filter(|own| own.verdict == verdict)
+                .collect::<Vec<_>>()
+        };
         let bad = of(CaseVerdict::Compromised);
         let suspicious = of(CaseVerdict::Suspicious);
         for own in bad.iter().chain(&suspicious).take(MOST_SAID) {
@@ -162,7 +208,9 @@ impl Page<'_> {
         }
         let more = (bad.len() + suspicious.len()).saturating_sub(MOST_SAID);
         if more > 0 {
-            said.push(format!("{more} more connectors are suspicious or compromised; the table below names them."));
+            said.push(format!(
+                "{more} more connectors are suspicious or compromised; the table below names them."
+            ));
         }
         let unsure = of(CaseVerdict::NotEnoughEvidence).len();
         let fine = of(CaseVerdict::NoSign).len();
@@ -173,11 +221,19 @@ impl Page<'_> {
                 (many, true) => format!("All {many} connectors show"),
                 (many, false) => format!("The other {many} show"),
             };
-            said.push(format!("{who} no sign of compromise in the evidence that was looked at."));
+            said.push(format!(
+                "{who} no sign of compromise in the evidence that was looked at."
+            ));
         }
         if unsure > 0 {
-            let who = if unsure == 1 { "one connector".to_owned() } else { format!("{unsure} connectors") };
-            said.push(format!("About {who} nothing can be said: evidence is missing."));
+            let who = if unsure == 1 {
+                "one connector".to_owned()
+            } else {
+                format!("{unsure} connectors")
+            };
+            said.push(format!(
+                "About {who} nothing can be said: evidence is missing."
+            ));
         }
         if view.connectors.is_empty() {
             said.push("No connector was found in the evidence.".to_owned());
@@ -188,14 +244,28 @@ impl Page<'_> {
     fn sentence(&self, own: &Connector) -> String {
         let name = &own.connector.name;
         let what = match own.verdict {
-            CaseVerdict::Compromised => "was created or altered by somebody who may not, and used or made by a known means of attack",
+            CaseVerdict::Compromised => {
+                "was created or altered by somebody who may not, and used or made by a known means of attack"
+            }
             _ => "shows signs that somebody has to explain",
         };
-        let mut sentence = format!("The connector \u{201c}{}\u{201d} {what}.", crate::finding::excerpt(name));
+        let mut sentence = format!(
+            "The connector \u{201c}{}\u{201d} {what}.",
+            crate::finding::excerpt(name)
+        );
         let changes = self.changes_of(own);
-        if let Some((_, change)) = changes.iter().find(|(_, change)| change.direction == Some("widens")) {
-            let who = change.records.first().map_or_else(|| ", and no record says by whom".to_owned(), |record| format!(", by {}", crate::finding::excerpt(&record.actor.words())));
-            sentence.push_str(&format!(" It was changed on {}{who}.", self.day_and_time(&change.at)));
+        if let Some((_, change)) = changes
+            .iter()
+            .find(|(_, change)| change.direction == Some("widens"))
+        {
+            let who = change.records.first().map_or_else(
+                || ", and no record says by whom".to_owned(),
+                |record| format!(", by {}", crate::finding::excerpt(&record.actor.words())),
+            );
+            sentence.push_str(&format!(
+                " It was changed on {}{who}.",
+                self.day_and_time(&change.at)
+            ));
         }
         let mails: u64 = own.mail.iter().map(|hour| hour.mails).sum();
         let filtered: u64 = own.mail.iter().map(|hour| hour.filtered).sum();
@@ -207,9 +277,16 @@ impl Page<'_> {
 
     fn axis(&self) -> Option<Axis> {
         let view = self.view;
-        let mail = view.coverage.mail.iter().flat_map(|mail| [mail.first, mail.last]);
+        let mail = view
+            .coverage
+            .mail
+            .iter()
+            .flat_map(|mail| [mail.first, mail.last]);
         let changes = view.changes.iter().map(|change| change.at);
-        Axis::over(mail.chain(changes).chain(view.coverage.states.iter().copied()))
+        Axis::over(
+            mail.chain(changes)
+                .chain(view.coverage.states.iter().copied()),
+        )
     }
 
     fn volume(&self, own: &Connector, number: &usize) -> Option<String> {
@@ -219,9 +296,20 @@ impl Page<'_> {
     /// The days around the changes, where the whole is too long to show them.
     fn zoom(&self, own: &Connector, number: &usize) -> Option<String> {
         const DAY: i64 = 86_400;
-        let changes: Vec<Timestamp> = self.changes_of(own).iter().map(|(_, change)| change.at).collect();
-        let unusual = own.mail.iter().filter(|hour| hour.upper.is_some_and(|upper| to_f64(hour.mails) > upper));
-        let times: Vec<Timestamp> = changes.iter().copied().chain(unusual.map(|hour| hour.hour)).collect();
+        let changes: Vec<Timestamp> = self
+            .changes_of(own)
+            .iter()
+            .map(|(_, change)| change.at)
+            .collect();
+        let unusual = own
+            .mail
+            .iter()
+            .filter(|hour| hour.upper.is_some_and(|upper| to_f64(hour.mails) > upper));
+        let times: Vec<Timestamp> = changes
+            .iter()
+            .copied()
+            .chain(unusual.map(|hour| hour.hour))
+            .collect();
         if changes.is_empty() {
             return None;
         }
@@ -249,7 +337,10 @@ impl Page<'_> {
             .changes_of(own)
             .into_iter()
             .filter(|(_, change)| axis.holds(change.at))
-            .map(|(number, change)| Mark { at: change.at, number })
+            .map(|(number, change)| Mark {
+                at: change.at,
+                number,
+            })
             .collect();
         let most = own.mail.iter().max_by_key(|hour| hour.mails)?;
         let all: u64 = own.mail.iter().map(|hour| hour.mails).sum();
@@ -265,7 +356,14 @@ impl Page<'_> {
             marks.len()
         );
         let title = format!("Mail through {}{part}", own.connector.name);
-        Some(chart::volume(id, &title, &description, &chart::joined(&bars, axis), &marks, axis))
+        Some(chart::volume(
+            id,
+            &title,
+            &description,
+            &chart::joined(&bars, axis),
+            &marks,
+            axis,
+        ))
     }
 
     fn time_line(&self) -> Option<String> {
@@ -273,24 +371,58 @@ impl Page<'_> {
         let axis = self.axis()?;
         let mut lanes = vec![Lane {
             name: "Changes of connectors",
-            moments: view.changes.iter().enumerate().map(|(index, change)| (change.at, Some(index + 1))).collect(),
+            moments: view
+                .changes
+                .iter()
+                .enumerate()
+                .map(|(index, change)| (change.at, Some(index + 1)))
+                .collect(),
             mail: Vec::new(),
         }];
-        let names: Vec<String> = view.actors.iter().map(|triage| triage.actor.words()).collect();
+        let names: Vec<String> = view
+            .actors
+            .iter()
+            .map(|triage| triage.actor.words())
+            .collect();
         for (triage, name) in view.actors.iter().zip(&names).take(MOST_LANES) {
             lanes.push(Lane {
                 name,
-                moments: triage.operations.iter().map(|operation| (operation.time, None)).collect(),
+                moments: triage
+                    .operations
+                    .iter()
+                    .map(|operation| (operation.time, None))
+                    .collect(),
                 mail: Vec::new(),
             });
         }
-        let labels: Vec<String> = view.connectors.iter().map(|own| format!("Mail through {}", own.connector.name)).collect();
-        for (own, name) in view.connectors.iter().zip(&labels).filter(|(own, _)| !own.mail.is_empty()).take(MOST_LANES) {
-            let most = own.mail.iter().map(|hour| hour.mails).max().unwrap_or(1).max(1);
+        let labels: Vec<String> = view
+            .connectors
+            .iter()
+            .map(|own| format!("Mail through {}", own.connector.name))
+            .collect();
+        for (own, name) in view
+            .connectors
+            .iter()
+            .zip(&labels)
+            .filter(|(own, _)| !own.mail.is_empty())
+            .take(MOST_LANES)
+        {
+            let most = own
+                .mail
+                .iter()
+                .map(|hour| hour.mails)
+                .max()
+                .unwrap_or(1)
+                .max(1);
             lanes.push(Lane {
                 name,
                 moments: Vec::new(),
-                mail: own.mail.iter().filter(|hour| hour.mails > 0).map(|hour| (hour.hour, to_f64(hour.mails) / to_f64(most))).collect(),
+                mail: own
+                    .mail
+                    .iter()
+                    .filter(|hour| hour.mails > 0)
+                    .map(|hour| (hour.hour, to_f64(hour.mails) / to_f64(most)))
+                    .collect(),
             });
         }
         let description = format!(
@@ -299,7 +431,13 @@ impl Page<'_> {
             view.actors.len(),
             labels.len()
         );
-        Some(chart::time_line("timeline-chart", "Changes, actors and mail over time", &description, &lanes, axis))
+        Some(chart::time_line(
+            "timeline-chart",
+            "Changes, actors and mail over time",
+            &description,
+            &lanes,
+            axis,
+        ))
     }
 }
 
@@ -323,7 +461,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -331,7 +469,10 @@ fn grouped(number: u64) -> String {
     grouped
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts of mail stay far below 2^53")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "counts of mail stay far below 2^53"
+)]
 fn to_f64(count: u64) -> f64 {
     count as f64
 }

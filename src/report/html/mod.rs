@@ -56,7 +56,12 @@ pub fn escaped(text: &str) -> String {
 
 /// A page that could not be written says so; there is nothing that a template can run into but memory.
 fn page(rendered: askama::Result<String>) -> String {
-    rendered.unwrap_or_else(|error| format!("<!doctype html><title>connguard</title><p>{}</p>", escaped(&error.to_string())))
+    rendered.unwrap_or_else(|error| {
+        format!(
+            "<!doctype html><title>connguard</title><p>{}</p>",
+            escaped(&error.to_string())
+        )
+    })
 }
 
 #[cfg(test)]

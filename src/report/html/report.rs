@@ -35,7 +35,11 @@ impl Item<'_> {
         }
     }
 
-    #[allow(clippy::unused_self, clippy::ref_option, reason = "called from the template")]
+    #[allow(
+        clippy::unused_self,
+        clippy::ref_option,
+        reason = "called from the template"
+    )]
     fn value(&self, value: &Option<Json>) -> String {
         match value {
             None | Some(Json::Null) => "empty".to_owned(),
@@ -57,7 +61,11 @@ impl Page<'_> {
         }
     }
 
-    #[allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called from the template")]
+    #[allow(
+        clippy::unused_self,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "called from the template"
+    )]
     fn tone(&self, exit_code: &u8) -> &'static str {
         match exit_code {
             0 => "good",
@@ -66,7 +74,11 @@ impl Page<'_> {
         }
     }
 
-    #[allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called from the template")]
+    #[allow(
+        clippy::unused_self,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "called from the template"
+    )]
     fn time(&self, at: &Timestamp) -> String {
         at.strftime("%-d %B %Y, %H:%M UTC").to_string()
     }
@@ -78,7 +90,12 @@ impl Page<'_> {
 
     #[allow(clippy::unused_self, reason = "called from the template")]
     fn worst(&self, own: &Judged) -> &'static str {
-        let worst = own.assessment.open().filter(|finding| finding.decides).map(|finding| finding.severity).max();
+        let worst = own
+            .assessment
+            .open()
+            .filter(|finding| finding.decides)
+            .map(|finding| finding.severity)
+            .max();
         worst.map_or("none", Severity::name)
     }
 
@@ -87,7 +104,11 @@ impl Page<'_> {
         own.assessment.baseline.as_ref().map_or_else(
             || "nothing verified".to_owned(),
             |baseline| {
-                let signers: Vec<&str> = baseline.signers.iter().map(|signer| signer.principal.as_str()).collect();
+                let signers: Vec<&str> = baseline
+                    .signers
+                    .iter()
+                    .map(|signer| signer.principal.as_str())
+                    .collect();
                 format!("version {}, {}", baseline.version, signers.join(", "))
             },
         )
@@ -95,6 +116,12 @@ impl Page<'_> {
 
     #[allow(clippy::unused_self, reason = "called from the template")]
     fn item(&self, finding: &Finding) -> String {
-        page(Item { finding, accepted: finding.status == Status::Accepted }.render())
+        page(
+            Item {
+                finding,
+                accepted: finding.status == Status::Accepted,
+            }
+            .render(),
+        )
     }
 }

@@ -15,7 +15,11 @@ use std::fmt::Write as _;
 pub(super) fn render(view: &View) -> String {
     let mut page = Page::default();
     page.head(view);
-    for own in view.connectors.iter().filter(|own| own.verdict != CaseVerdict::NoSign) {
+    for own in view
+        .connectors
+        .iter()
+        .filter(|own| own.verdict != CaseVerdict::NoSign)
+    {
         page.connector(own);
     }
     page.quiet(view);
@@ -47,7 +51,13 @@ impl Page {
         for (index, line) in lines.iter().enumerate() {
             let shown = if index == 0 { label } else { "" };
             let padding = width.saturating_sub(shown.chars().count());
-            let _ = writeln!(self.text, "{:indent$}{}{:padding$}{line}", "", shown.style(style), "");
+            let _ = writeln!(
+                self.text,
+                "{:indent$}{}{:padding$}{line}",
+                "",
+                shown.style(style),
+                ""
+            );
         }
     }
 
@@ -56,7 +66,11 @@ impl Page {
     }
 
     fn head(&mut self, view: &View) {
-        let domain = view.organization.domain.as_deref().unwrap_or("organization not known");
+        let domain = view
+            .organization
+            .domain
+            .as_deref()
+            .unwrap_or("organization not known");
         self.line(
             0,
             &format!(
@@ -69,7 +83,13 @@ impl Page {
         let coverage = &view.coverage;
         let baseline = view.baseline.as_ref().map_or_else(
             || "no verified baseline; the earliest state stands for what was approved".to_owned(),
-            |own| format!("baseline version {} signed by {}", own.version, own.signers.join(", ")),
+            |own| {
+                format!(
+                    "baseline version {} signed by {}",
+                    own.version,
+                    own.signers.join(", ")
+                )
+            },
         );
         self.labelled(2, "against", Style::new().dimmed(), 11, &baseline);
         let states: Vec<String> = coverage.states.iter().map(ToString::to_string).collect();
@@ -104,7 +124,11 @@ impl Page {
 
     fn connector(&mut self, own: &Connector) {
         let id = own.connector.id.as_deref().unwrap_or("no id");
-        let gone = if own.is_there == Some(false) { "  gone" } else { "" };
+        let gone = if own.is_there == Some(false) {
+            "  gone"
+        } else {
+            ""
+        };
         self.line(
             0,
             &format!(
@@ -127,7 +151,13 @@ impl Page {
                 Strength::NotEvaluated => ("not looked", Style::new().yellow()),
                 Strength::NotApplicable => continue,
             };
-            self.labelled(2, label, how, 12, &format!("{}: {}", sign.indicator, sign.message));
+            self.labelled(
+                2,
+                label,
+                how,
+                12,
+                &format!("{}: {}", sign.indicator, sign.message),
+            );
         }
         for drift in &own.drift {
             self.labelled(2, "drift", Style::new().red(), 12, drift);
@@ -136,22 +166,43 @@ impl Page {
     }
 
     fn quiet(&mut self, view: &View) {
-        let quiet: Vec<&Connector> = view.connectors.iter().filter(|own| own.verdict == CaseVerdict::NoSign).collect();
+        let quiet: Vec<&Connector> = view
+            .connectors
+            .iter()
+            .filter(|own| own.verdict == CaseVerdict::NoSign)
+            .collect();
         for own in &quiet {
-            let looked = own.signs.iter().filter(|sign| sign.strength >= Strength::Quiet).count();
+            let looked = own
+                .signs
+                .iter()
+                .filter(|sign| sign.strength >= Strength::Quiet)
+                .count();
             let not: Vec<&str> = own
                 .signs
                 .iter()
                 .filter(|sign| sign.strength == Strength::NotEvaluated)
                 .map(|sign| sign.indicator)
                 .collect();
-            let not = if not.is_empty() { String::new() } else { format!("; not evaluated: {}", not.join(", ")) };
-            self.line(0, &format!(
-                "{}  \"{}\"",
-                own.verdict.name().style(style(own.verdict)),
-                visible(&excerpt(&own.connector.name)),
-            ));
-            self.labelled(2, "", Style::new(), 0, &format!("{looked} indicators looked at{not}"));
+            let not = if not.is_empty() {
+                String::new()
+            } else {
+                format!("; not evaluated: {}", not.join(", "))
+            };
+            self.line(
+                0,
+                &format!(
+                    "{}  \"{}\"",
+                    own.verdict.name().style(style(own.verdict)),
+                    visible(&excerpt(&own.connector.name)),
+                ),
+            );
+            self.labelled(
+                2,
+                "",
+                Style::new(),
+                0,
+                &format!("{looked} indicators looked at{not}"),
+            );
             for reason in &own.reasons {
                 self.labelled(2, "note", Style::new().dimmed(), 6, reason);
             }
@@ -173,33 +224,77 @@ impl Page {
     }
 
     fn change(&mut self, change: &Change) {
-        let direction = change.direction.map(|own| format!("  {own} trust")).unwrap_or_default();
+        let direction = change
+            .direction
+            .map(|own| format!("  {own} trust"))
+            .unwrap_or_default();
         self.line(
             2,
             &format!(
                 "{}  \"{}\"{}",
                 change.at.strftime("%Y-%m-%d %H:%M:%S UTC").dimmed(),
                 visible(&excerpt(&change.connector.name)).bold(),
-                if change.direction == Some("widens") { direction.red().to_string() } else { direction }
+                if change.direction == Some("widens") {
+                    direction.red().to_string()
+                } else {
+                    direction
+                }
             ),
         );
         for words in &change.words {
             self.labelled(6, "", Style::new(), 0, words);
         }
         for record in &change.records {
-            let address = record.client_ip.map(|own| format!(" from {own}")).unwrap_or_default();
-            let session = if record.session.is_empty() { String::new() } else { format!(", session {}", record.session) };
-            self.labelled(6, "by", Style::new().cyan(), 4, &format!(
-                "{}{address} with {} at {}{session}  ({}, {})",
-                record.actor.words(), record.operation, record.time, record.record, record.place
-            ));
+            let address = record
+                .client_ip
+                .map(|own| format!(" from {own}"))
+                .unwrap_or_default();
+            let session = if record.session.is_empty() {
+                String::new()
+            } else {
+                format!(", session {}", record.session)
+            };
+            self.labelled(
+                6,
+                "by",
+                Style::new().cyan(),
+                4,
+                &format!(
+                    "{}{address} with {} at {}{session}  ({}, {})",
+                    record.actor.words(),
+                    record.operation,
+                    record.time,
+                    record.record,
+                    record.place
+                ),
+            );
         }
         match change.known {
             Known::Attributed => {}
-            Known::WithoutRecord => self.labelled(6, "?", Style::new().yellow(), 4, "no audit record explains it"),
-            Known::RecordOnly => self.labelled(6, "?", Style::new().yellow(), 4, "known by the record alone: no state shows it"),
-            Known::Contradicted => self.labelled(6, "!", Style::new().red(), 4, "record and state disagree"),
-            Known::ShortLived => self.labelled(6, "!", Style::new().red(), 4, "no state ever showed it: reconstructed from the record that created it"),
+            Known::WithoutRecord => self.labelled(
+                6,
+                "?",
+                Style::new().yellow(),
+                4,
+                "no audit record explains it",
+            ),
+            Known::RecordOnly => self.labelled(
+                6,
+                "?",
+                Style::new().yellow(),
+                4,
+                "known by the record alone: no state shows it",
+            ),
+            Known::Contradicted => {
+                self.labelled(6, "!", Style::new().red(), 4, "record and state disagree")
+            }
+            Known::ShortLived => self.labelled(
+                6,
+                "!",
+                Style::new().red(),
+                4,
+                "no state ever showed it: reconstructed from the record that created it",
+            ),
         }
     }
 
@@ -210,22 +305,54 @@ impl Page {
         self.title("who did it");
         for triage in &view.actors {
             let addresses: Vec<String> = triage.addresses.iter().map(ToString::to_string).collect();
-            self.line(2, &format!("{}  {}", visible(&triage.actor.words()).bold(), visible(&addresses.join(", ")).dimmed()));
+            self.line(
+                2,
+                &format!(
+                    "{}  {}",
+                    visible(&triage.actor.words()).bold(),
+                    visible(&addresses.join(", ")).dimmed()
+                ),
+            );
             for sign in &triage.signs {
-                let how = if sign.strength == Strength::Strong { Style::new().red().bold() } else { Style::new().yellow() };
-                self.labelled(4, sign.strength.name(), how, 8, &format!("{}: {}", sign.sign, sign.words));
+                let how = if sign.strength == Strength::Strong {
+                    Style::new().red().bold()
+                } else {
+                    Style::new().yellow()
+                };
+                self.labelled(
+                    4,
+                    sign.strength.name(),
+                    how,
+                    8,
+                    &format!("{}: {}", sign.sign, sign.words),
+                );
             }
             for not in &triage.not_evaluated {
                 self.labelled(4, "not", Style::new().dimmed(), 8, not);
             }
             for operation in triage.operations.iter().take(SHOWN_OPERATIONS) {
-                self.labelled(4, "", Style::new(), 0, &format!(
-                    "{}  {}  {}", operation.time.strftime("%Y-%m-%d %H:%M"), operation.operation, excerpt(&operation.object)
-                ));
+                self.labelled(
+                    4,
+                    "",
+                    Style::new(),
+                    0,
+                    &format!(
+                        "{}  {}  {}",
+                        operation.time.strftime("%Y-%m-%d %H:%M"),
+                        operation.operation,
+                        excerpt(&operation.object)
+                    ),
+                );
             }
-            let more = triage.operations.len().saturating_sub(SHOWN_OPERATIONS) + triage.more_operations;
+            let more =
+                triage.operations.len().saturating_sub(SHOWN_OPERATIONS) + triage.more_operations;
             if more > 0 {
-                self.line(4, &format!("and {more} operations more, in the JSON and HTML reports").dimmed().to_string());
+                self.line(
+                    4,
+                    &format!("and {more} operations more, in the JSON and HTML reports")
+                        .dimmed()
+                        .to_string(),
+                );
             }
         }
         self.blank();
@@ -237,13 +364,23 @@ impl Page {
         }
         self.title("about the evidence");
         for finding in &view.findings {
-            let name = finding.connector.as_ref().map(|own| format!("\"{}\": ", excerpt(&own.name))).unwrap_or_default();
+            let name = finding
+                .connector
+                .as_ref()
+                .map(|own| format!("\"{}\": ", excerpt(&own.name)))
+                .unwrap_or_default();
             let how = match finding.severity {
                 "critical" | "high" => Style::new().red().bold(),
                 "medium" | "low" => Style::new().yellow(),
                 _ => Style::new().dimmed(),
             };
-            self.labelled(2, finding.severity, how, 10, &format!("{}: {name}{}", finding.rule, finding.message));
+            self.labelled(
+                2,
+                finding.severity,
+                how,
+                10,
+                &format!("{}: {name}{}", finding.rule, finding.message),
+            );
             self.labelled(12, "", Style::new(), 0, &finding.place);
         }
         self.blank();
@@ -262,7 +399,13 @@ impl Page {
                     ItemState::Unknown => Style::new().yellow(),
                     ItemState::Answered | ItemState::NothingToDo => Style::new().dimmed(),
                 };
-                self.labelled(4, item.state.name(), how, 15, &format!("{}: {}", item.title, item.found));
+                self.labelled(
+                    4,
+                    item.state.name(),
+                    how,
+                    15,
+                    &format!("{}: {}", item.title, item.found),
+                );
                 if item.state == ItemState::ToDo || item.state == ItemState::Unknown {
                     for command in &item.commands {
                         // A command is copied: it stays on its line.
@@ -284,11 +427,28 @@ impl Page {
                 (Some(first), _) => format!(", {first}"),
                 _ => String::new(),
             };
-            let twice = if file.duplicates > 0 { format!(", {} twice", file.duplicates) } else { String::new() };
-            let rejected = if file.rejected.count > 0 { format!(", {} rejected", file.rejected.count) } else { String::new() };
-            self.labelled(2, "", Style::new(), 0, &format!(
-                "{}  {}, {} rows{twice}{rejected}{window}", file.path, file.form.words(), file.rows
-            ));
+            let twice = if file.duplicates > 0 {
+                format!(", {} twice", file.duplicates)
+            } else {
+                String::new()
+            };
+            let rejected = if file.rejected.count > 0 {
+                format!(", {} rejected", file.rejected.count)
+            } else {
+                String::new()
+            };
+            self.labelled(
+                2,
+                "",
+                Style::new(),
+                0,
+                &format!(
+                    "{}  {}, {} rows{twice}{rejected}{window}",
+                    file.path,
+                    file.form.words(),
+                    file.rows
+                ),
+            );
         }
         for missing in &view.coverage.missing {
             self.labelled(2, "missing", Style::new().yellow(), 9, missing);
@@ -297,20 +457,49 @@ impl Page {
     }
 
     fn foot(&mut self, view: &View) {
-        let count = |verdict: CaseVerdict| view.connectors.iter().filter(|own| own.verdict == verdict).count();
+        let count = |verdict: CaseVerdict| {
+            view.connectors
+                .iter()
+                .filter(|own| own.verdict == verdict)
+                .count()
+        };
         let counts: Vec<String> = CaseVerdict::ALL
             .iter()
             .filter(|verdict| count(**verdict) > 0)
             .map(|verdict| format!("{} {}", count(*verdict), verdict.name()))
             .collect();
-        let changed: Vec<String> = view.options.thresholds.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let changed: Vec<String> = view
+            .options
+            .thresholds
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
         if !changed.is_empty() {
-            self.labelled(0, "thresholds", Style::new().yellow(), 11, &changed.join(", "));
+            self.labelled(
+                0,
+                "thresholds",
+                Style::new().yellow(),
+                11,
+                &changed.join(", "),
+            );
         }
         if let Some(now) = view.options.now {
-            self.labelled(0, "time", Style::new().yellow(), 11, &format!("given as {now}"));
+            self.labelled(
+                0,
+                "time",
+                Style::new().yellow(),
+                11,
+                &format!("given as {now}"),
+            );
         }
-        self.line(0, &format!("{}: {}", view.verdict.name().style(style(view.verdict)), counts.join(", ")));
+        self.line(
+            0,
+            &format!(
+                "{}: {}",
+                view.verdict.name().style(style(view.verdict)),
+                counts.join(", ")
+            ),
+        );
     }
 }
 

@@ -1,6 +1,5 @@
 //! An investigation in every format: one view of it, and a renderer for each.
 
-
 mod human;
 mod markdown;
 pub mod view;

@@ -8,9 +8,9 @@ use crate::investigation::actor::Triage;
 use crate::investigation::attribution::{ChangeKind, Evidence, Known};
 use crate::investigation::indicator::{self, Sign};
 use crate::investigation::runbook::Runbook;
-use crate::policy::threshold::{Threshold, Thresholds};
 use crate::investigation::verdict::CaseVerdict;
 use crate::investigation::{Coverage, Investigation, Judged};
+use crate::policy::threshold::{Threshold, Thresholds};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -228,11 +228,19 @@ impl View {
             baseline: question.baseline.map(|own| Baseline {
                 version: own.approved.header.version,
                 digest: own.digest.to_string(),
-                signers: own.signers().iter().map(|signer| signer.principal.clone()).collect(),
+                signers: own
+                    .signers()
+                    .iter()
+                    .map(|signer| signer.principal.clone())
+                    .collect(),
             }),
             coverage: investigation.coverage.clone(),
             files: question.files.clone(),
-            connectors: investigation.connectors.iter().map(|own| connector(investigation, own)).collect(),
+            connectors: investigation
+                .connectors
+                .iter()
+                .map(|own| connector(investigation, own))
+                .collect(),
             changes: question.attribution.changes.iter().map(change).collect(),
             actors: investigation.actors.clone(),
             findings: investigation.findings.iter().map(finding).collect(),
@@ -264,7 +272,14 @@ fn connector(investigation: &Investigation<'_>, own: &Judged) -> Connector {
         actors: own.actors.clone(),
         mail: question
             .traffic
-            .and_then(|traffic| Some(hours(traffic.of(own.route)?, traffic.window?, traffic.days(), &question.thresholds)))
+            .and_then(|traffic| {
+                Some(hours(
+                    traffic.of(own.route)?,
+                    traffic.window?,
+                    traffic.days(),
+                    &question.thresholds,
+                ))
+            })
             .unwrap_or_default(),
     }
 }

@@ -36,7 +36,10 @@ pub fn as_json(source: Source<'_>) -> Result<String, Problem> {
         let wrong = |reason: String| {
             let end = source.text.len().min(at + 1);
             source
-                .problem(at.min(end)..end, format!("this is no CLIXML from here on: {reason}"))
+                .problem(
+                    at.min(end)..end,
+                    format!("this is no CLIXML from here on: {reason}"),
+                )
                 .help("export again: it may have been cut off")
         };
         match reader.read_event() {
@@ -273,7 +276,11 @@ mod tests {
     </Props>
   </Obj>
 </Objs>"#;
-        let json = as_json(Source { path: "a.xml", text }).unwrap();
+        let json = as_json(Source {
+            path: "a.xml",
+            text,
+        })
+        .unwrap();
         let rows: Json = serde_json::from_str(&json).unwrap();
         assert_eq!(
             rows,
@@ -295,6 +302,12 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_a_mistake() {
         let text = "<Objs><Obj RefId=\"0\"><Props><B N=\"Enabled\">tr";
-        assert!(as_json(Source { path: "a.xml", text }).is_err());
+        assert!(
+            as_json(Source {
+                path: "a.xml",
+                text
+            })
+            .is_err()
+        );
     }
 }
