@@ -151,6 +151,7 @@ fn append(
             verdicts: BTreeMap::new(),
             clock_given: false,
             act: None,
+            remark: connguard::history::remark::Remark::default(),
             rehearsal: false,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },

@@ -5,6 +5,16 @@
 //! incident --scenario NAME --seed N DIR
 //! ```
 #![warn(missing_docs)]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it makes what it indexes, and a scenario that cannot be made is a mistake of its own"
+)]
 
 mod generator;
 
