@@ -167,6 +167,37 @@ fn the_page_of_rules_says_what_explain_says() {
     page("docs/reference/rules.md", &text);
 }
 
+#[test]
+fn the_page_of_indicators_says_what_explain_says() {
+    let repo = Repo::empty();
+    let mut text = String::from(
+        "# Indicators and thresholds\n\nGenerated from `connguard explain` and `connguard hunt list`.\n\nOf each connector `connguard investigate` asks what follows. A score is what was measured as a multiple of the first threshold: from 1 on it counts. [How they make a verdict](../explanation/investigation.md).\n\n## Indicators\n",
+    );
+    for own in connguard::investigation::indicator::ALL {
+        let explained = repo.run(&["explain", own.id]).expect(0, &[]).stdout;
+        let lines: Vec<&str> = explained.lines().collect();
+        let thresholds: Vec<String> = own
+            .thresholds()
+            .iter()
+            .map(|threshold| {
+                let row = threshold.row();
+                format!("| `{}` | {} | {} |", row.name, row.usual, row.meaning)
+            })
+            .collect();
+        assert!(own.thresholds().iter().all(|threshold| explained.contains(threshold.name())), "{explained}");
+        text += &format!("\n### {}\n\n{}. {}\n", own.id, lines[1], own.why);
+        if !thresholds.is_empty() {
+            text += &format!("\n| threshold | usual | what it means |\n| --- | --- | --- |\n{}\n", thresholds.join("\n"));
+        }
+    }
+    text += "\n## Queries\n";
+    for query in &connguard::evidence::hunt::QUERIES {
+        text += &format!("\n### {}\n\n{}. {}\n", query.name, query.title, query.cost);
+    }
+    text += "\n`connguard hunt show NAME` prints one, `connguard schema traffic` the JSON Schema of a row of `mail-by-hour`.\n";
+    page("docs/reference/indicators.md", &text);
+}
+
 /// What `explain` says of an id, as Markdown.
 fn section(repo: &Repo, id: &str) -> String {
     let explained = repo.run(&["explain", id]).expect(0, &[]).stdout;
@@ -212,6 +243,17 @@ fn the_page_of_commands_says_what_help_says() {
         &["history", "diff"],
         &["history", "blame"],
         &["history", "verify"],
+        &["investigate"],
+        &["case", "list"],
+        &["case", "show"],
+        &["case", "tick"],
+        &["case", "close"],
+        &["case", "export"],
+        &["case", "verify"],
+        &["case", "delete"],
+        &["hunt", "list"],
+        &["hunt", "show"],
+        &["watch"],
         &["report", "merge"],
         &["baseline", "propose"],
         &["baseline", "sign"],

@@ -55,8 +55,16 @@ impl Inputs {
         console: &Console,
     ) -> Result<Self, Failure> {
         let now = arguments.trust.now();
-        let configured = configured(arguments, repository)?;
-        let tenant = configured.map(|(name, _)| name.to_owned());
+        // Files say themselves whose they are, where nobody does.
+        let by_files = arguments.tenant.is_none()
+            && !arguments.from.is_empty()
+            && arguments.from.iter().all(|own| matches!(own, From::Path(_)))
+            && !arguments.hunt;
+        let mut configured = if by_files {
+            None
+        } else {
+            configured(arguments, repository)?
+        };
         let sources = sources(arguments, configured.map(|(_, tenant)| tenant))?;
         let disk = disk(&sources)?;
         let is_live = sources.iter().any(|own| matches!(own, From::Live));
@@ -128,6 +136,14 @@ impl Inputs {
                 }
             }
         }
+        if by_files {
+            let organization = organization(&configuration, &snapshots, None)?;
+            configured = repository.and_then(|own| tenant_of(own, &organization));
+            if configured.is_none() && repository.is_some() {
+                console.note("the evidence is of no tenant of this audit repository: nothing of it is used");
+            }
+        }
+        let tenant = configured.map(|(name, _)| name.to_owned());
         let organization =
             organization(&configuration, &snapshots, configured.map(|(_, own)| own))?;
         let baseline = baseline(repository, tenant.as_deref(), &organization, console);
@@ -225,6 +241,18 @@ fn states<'a>(configuration: &'a Configuration, snapshots: &'a [Snapshot]) -> Ve
         states.extend(newest.map(|at| State { at, snapshot: only }));
     }
     states
+}
+
+/// The tenant whose organization files name.
+fn tenant_of<'r>(
+    repository: &'r Repository,
+    organization: &Organization,
+) -> Option<(&'r str, &'r Tenant)> {
+    let tenants = repository.config.tenants.iter();
+    tenants
+        .filter(|(_, tenant)| tenant.organization.confirms(organization))
+        .map(|(name, tenant)| (name.as_str(), tenant))
+        .next()
 }
 
 /// The tenant of the audit repository, if there is one.
