@@ -73,6 +73,8 @@ impl<R: Read> Decoded<R> {
             return Ok(0);
         }
         if self.encoding == Encoding::Utf8 {
+            // At once, and not in steps that grow.
+            out.reserve(most);
             let read = (&mut self.inner).take(most as u64).read_to_end(out)?;
             self.at_end = read == 0;
             return Ok(read);

@@ -6,11 +6,7 @@ use super::decode::Decoded;
 use super::file::{FileReport, Found};
 use super::form::Form;
 use super::mail::Progress;
-use super::rows::{
-    Block, Cut,
-    csv::{self, Csv},
-    json::Json,
-};
+use super::rows::{Block, Cut, csv::Csv, fields::Row, json::Json};
 use crate::finding::Location;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -69,20 +65,11 @@ fn table<R: Read>(
         date: column(&["CreationDate"]),
     };
     let mut clock = Clock::new(None);
-    let mut record = ::csv::ByteRecord::new();
     while let Some(block) = csv.next()? {
         progress.read(block.read);
-        let mut reader = csv::reader(&block.bytes);
-        loop {
-            let offset = usize::try_from(reader.position().byte()).unwrap_or_default();
-            match reader.read_byte_record(&mut record) {
-                Ok(false) => break,
-                Ok(true) => {
-                    report.rows += 1;
-                    beside.take(&record, (&block, offset), &mut clock, collector, report);
-                }
-                Err(error) => return Err(io::Error::other(error)),
-            }
+        for row in block.table() {
+            report.rows += 1;
+            beside.take(&row, &block, &mut clock, collector, report);
         }
     }
     report.doubts.extend(csv.doubts());
@@ -100,16 +87,16 @@ struct Beside {
 impl Beside {
     fn take(
         &self,
-        record: &::csv::ByteRecord,
-        (block, offset): (&Block, usize),
+        row: &Row<'_>,
+        block: &Block,
         clock: &mut Clock,
         collector: &mut Collector,
         report: &mut FileReport,
     ) {
-        let data = String::from_utf8_lossy(record.get(self.data).unwrap_or_default());
+        let data = String::from_utf8_lossy(row.get(self.data).unwrap_or_default());
         let place = |path: &str| Location {
             path: path.to_owned(),
-            line: block.line_at(offset),
+            line: block.line_at(row.begin),
             column: 1,
         };
         let (took, seconds) = collector.add(&data, clock, || place(&report.path));
@@ -117,20 +104,20 @@ impl Beside {
             report.saw(seconds);
         }
         if took == Took::Rejected {
-            let line = block.line_at(offset);
+            let line = block.line_at(row.begin);
             report
                 .rejected
                 .note(line, "its AuditData is empty or cut off");
-            if let Some(record) = self.cut_off(record, place(&report.path)) {
+            if let Some(record) = self.cut_off(row, place(&report.path)) {
                 collector.add_cut_off(record);
             }
         }
     }
 
     /// What the columns beside it say of a cut-off record about connectors.
-    fn cut_off(&self, record: &::csv::ByteRecord, place: Location) -> Option<AuditRecord> {
+    fn cut_off(&self, row: &Row<'_>, place: Location) -> Option<AuditRecord> {
         let field = |place: Option<usize>| {
-            let bytes = record.get(place?)?;
+            let bytes = row.get(place?)?;
             Some(String::from_utf8_lossy(bytes).trim().to_owned())
         };
         let operation = field(self.operation)?;

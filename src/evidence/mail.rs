@@ -1,22 +1,18 @@
-//! Traces of any size, counted as they pass: one thread reads and cuts, the others count.
+//! Traces of any size, counted as they pass: threads take turns in reading and cutting, and count side by side.
 
 use super::date::{Clock, Order};
 use super::file::{FileReport, Found, Rejected};
 use super::form::Form;
-use super::rows::{
-    Block, Cut,
-    csv::{self, Csv},
-    json::Json,
-};
+use super::rows::{Block, Cut, csv::Csv, json::Json};
 use super::trace::{self, Columns, Field, Mail};
-use super::traffic::{Collector, Routes, Traffic, read_hunted};
+use super::traffic::{Collector, Recipients, Routes, Traffic, read_hunted};
 use crate::parallel::processors;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 use std::io;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 /// What one answer of a trace holds at most.
@@ -73,6 +69,14 @@ impl Seen {
     }
 }
 
+/// What all threads and files have in common.
+#[derive(Clone, Copy)]
+struct Shared<'c> {
+    routes: &'c Routes,
+    recipients: &'c Recipients,
+    seen: Option<&'c Seen>,
+}
+
 /// What a thread counts.
 struct Counting<'c> {
     collector: Collector<'c>,
@@ -96,6 +100,26 @@ impl Counting<'_> {
     }
 }
 
+/// The blocks of a file, one after another: whoever counts the next one reads and cuts it.
+struct Blocks<'f> {
+    /// The one that was looked at before.
+    first: Option<Block>,
+    cut: Box<dyn Cut + Send + 'f>,
+    progress: &'f Progress<'f>,
+}
+
+impl Blocks<'_> {
+    fn next(&mut self) -> io::Result<Option<Block>> {
+        let block = match self.first.take() {
+            Some(first) => Some(first),
+            None => self.cut.next()?,
+        };
+        self.progress
+            .read(block.as_ref().map_or(0, |block| block.read));
+        Ok(block)
+    }
+}
+
 /// How blocks of a file are read.
 enum Reading {
     Table(Box<Columns>, Option<Order>),
@@ -115,7 +139,8 @@ pub fn read_mail(
     let traces: Vec<&Found<'_>> = found.iter().filter(|own| own.form.is_mail()).collect();
     let bytes: u64 = traces.iter().map(|own| own.file.size()).sum();
     let seen = (bytes <= DEDUPLICATED).then(Seen::new);
-    let mut collectors = Vec::new();
+    let recipients = Recipients::default();
+    let mut traffic = Traffic::default();
     let mut hunted = Traffic::default();
     let mut files = Vec::new();
     let mut covered: Option<(i64, i64)> = None;
@@ -125,12 +150,14 @@ pub fn read_mail(
         if matches!(own.form, Form::Hunted | Form::HuntedCsv) {
             aggregate(own, routes, &mut hunted, &mut report).map_err(failed)?;
         } else {
-            let counted =
-                rows(own, (routes, seen.as_ref()), progress, &mut report).map_err(failed)?;
-            collectors.extend(counted);
-            match own.file.covers() {
-                Some(_) => {}
-                None => report.doubt_limits(&LIMITS),
+            let shared = Shared {
+                routes,
+                recipients: &recipients,
+                seen: seen.as_ref(),
+            };
+            traffic.merge(rows(own, shared, progress, &mut report).map_err(failed)?);
+            if own.file.covers().is_none() {
+                report.doubt_limits(&LIMITS);
             }
         }
         if let Some((from, to)) = own.file.covers() {
@@ -144,7 +171,7 @@ pub fn read_mail(
         }
         files.push(report);
     }
-    let mut traffic = Collector::finish(collectors);
+    traffic.contact(&recipients);
     // What a service counted where the mail is is the same mail: it counts where no row does.
     if traffic.rows == 0 {
         traffic = hunted;
@@ -166,14 +193,14 @@ pub fn read_mail(
     Ok((traffic, files))
 }
 
-fn rows<'c>(
+fn rows(
     found: &Found<'_>,
-    (routes, seen): (&'c Routes, Option<&'c Seen>),
+    shared: Shared<'_>,
     progress: &Progress<'_>,
     report: &mut FileReport,
-) -> io::Result<Vec<Collector<'c>>> {
+) -> io::Result<Traffic> {
     let text = found.text()?;
-    let (mut cut, reading, first): (Box<dyn Cut>, Reading, Option<Block>) = match found.form {
+    let (cut, reading, first): (Box<dyn Cut + Send>, Reading, Option<Block>) = match found.form {
         Form::TraceCsv => {
             let (names, mut csv) = Csv::open(text)?;
             let columns = Columns::of(names.iter().map(String::as_str));
@@ -187,38 +214,23 @@ fn rows<'c>(
         }
         _ => (Box::new(Json::open(text)), Reading::Json, None),
     };
-    let (send, receive) = sync_channel::<Block>(2);
-    let receive = Mutex::new(receive);
-    let (counted, read) = std::thread::scope(|scope| {
+    let blocks = Mutex::new(Blocks {
+        first,
+        cut,
+        progress,
+    });
+    let counted: io::Result<Vec<Counting<'_>>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..processors().min(8))
-            .map(|_| scope.spawn(|| count(&receive, &reading, (routes, seen))))
+            .map(|_| scope.spawn(|| count(&blocks, &reading, shared)))
             .collect();
-        let feed = || -> io::Result<()> {
-            let mut next = first;
-            loop {
-                let block = match next.take() {
-                    Some(block) => block,
-                    None => match cut.next()? {
-                        Some(block) => block,
-                        None => return Ok(()),
-                    },
-                };
-                progress.read(block.read);
-                if send.send(block).is_err() {
-                    return Ok(());
-                }
-            }
-        };
-        let read = feed();
-        drop(send);
-        let counted: Vec<Counting<'c>> = workers
+        workers
             .into_iter()
             .filter_map(|worker| worker.join().ok())
-            .collect();
-        (counted, read)
+            .collect()
     });
-    read?;
-    report.doubts.extend(cut.doubts());
+    let counted = counted?;
+    let blocks = blocks.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.doubts.extend(blocks.cut.doubts());
     let mut collectors = Vec::new();
     for own in counted {
         report.rows += own.rows;
@@ -229,28 +241,23 @@ fn rows<'c>(
         }
         collectors.push(own.collector);
     }
-    Ok(collectors)
+    Ok(Collector::finish(collectors))
 }
 
 /// The order of day and month, by the first rows.
 fn order(block: &Block, columns: &Columns) -> Option<Order> {
     let place = columns.place(Field::Time)?;
-    let mut reader = csv::reader(&block.bytes);
-    let rows = reader.byte_records().filter_map(Result::ok);
-    let dates: Vec<Vec<u8>> = rows
-        .filter_map(|row| Some(row.get(place)?.to_vec()))
-        .collect();
-    Order::of(dates.iter().map(Vec::as_slice))
+    Order::of(block.table().filter_map(|row| row.get(place)))
 }
 
 fn count<'c>(
-    receive: &Mutex<Receiver<Block>>,
+    blocks: &Mutex<Blocks<'_>>,
     reading: &Reading,
-    (routes, seen): (&'c Routes, Option<&'c Seen>),
-) -> Counting<'c> {
+    shared: Shared<'c>,
+) -> io::Result<Counting<'c>> {
     let mut counting = Counting {
-        collector: Collector::new(routes),
-        seen,
+        collector: Collector::new(shared.routes, shared.recipients),
+        seen: shared.seen,
         rows: 0,
         duplicates: 0,
         rejected: Rejected::default(),
@@ -262,12 +269,9 @@ fn count<'c>(
         Reading::Json => None,
     });
     loop {
-        let block = receive
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        let Ok(block) = block else {
-            return counting;
+        let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(block) = next? else {
+            return Ok(counting);
         };
         match reading {
             Reading::Table(columns, _) => table(&block, columns, &mut clock, &mut counting),
@@ -277,20 +281,13 @@ fn count<'c>(
 }
 
 fn table(block: &Block, columns: &Columns, clock: &mut Clock, counting: &mut Counting<'_>) {
-    let mut reader = csv::reader(&block.bytes);
-    let mut record = ::csv::ByteRecord::new();
-    loop {
-        let offset = usize::try_from(reader.position().byte()).unwrap_or_default();
-        match reader.read_byte_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) | Err(_) => return,
-        }
+    for row in block.table() {
         counting.rows += 1;
-        let read = trace::read_table(&record, columns, clock, |mail| counting.add(&mail));
+        let read = trace::read_table(&row, columns, clock, |mail| counting.add(&mail));
         if let Err(reject) = read {
             counting
                 .rejected
-                .note(block.line_at(offset), reject.words());
+                .note(block.line_at(row.begin), reject.words());
         }
     }
 }
@@ -347,25 +344,19 @@ fn aggregate_table(
 ) -> io::Result<()> {
     let (names, mut csv) = Csv::open(found.text()?)?;
     let mut clock = Clock::new(None);
-    let mut record = ::csv::StringRecord::new();
     while let Some(block) = csv.next()? {
-        let mut reader = csv::reader(&block.bytes);
-        while reader.read_record(&mut record).map_err(io::Error::other)? {
+        for record in block.table() {
             report.rows += 1;
             let fields = names.iter().zip(record.iter()).map(|(name, field)| {
-                let number = field.parse::<u64>().map(serde_json::Value::from);
-                let text = || serde_json::Value::from(field);
+                let field = String::from_utf8_lossy(field).into_owned();
                 let is_text = matches!(name.as_str(), "Hour" | "Connector");
+                let number = field.parse::<u64>().ok().filter(|_| !is_text);
                 (
                     name.clone(),
-                    if is_text {
-                        text()
-                    } else {
-                        number.unwrap_or_else(|_| text())
-                    },
+                    number.map_or_else(|| Value::from(field), Value::from),
                 )
             });
-            let row = serde_json::Value::Object(fields.collect()).to_string();
+            let row = Value::Object(fields.collect()).to_string();
             match read_hunted(row.as_bytes(), &mut clock, routes, traffic) {
                 Ok(seconds) => report.saw(seconds),
                 Err(reject) => report.rejected.note(block.line, reject.words()),

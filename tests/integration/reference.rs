@@ -184,10 +184,18 @@ fn the_page_of_indicators_says_what_explain_says() {
                 format!("| `{}` | {} | {} |", row.name, row.usual, row.meaning)
             })
             .collect();
-        assert!(own.thresholds().iter().all(|threshold| explained.contains(threshold.name())), "{explained}");
+        assert!(
+            own.thresholds()
+                .iter()
+                .all(|threshold| explained.contains(threshold.name())),
+            "{explained}"
+        );
         text += &format!("\n### {}\n\n{}. {}\n", own.id, lines[1], own.why);
         if !thresholds.is_empty() {
-            text += &format!("\n| threshold | usual | what it means |\n| --- | --- | --- |\n{}\n", thresholds.join("\n"));
+            text += &format!(
+                "\n| threshold | usual | what it means |\n| --- | --- | --- |\n{}\n",
+                thresholds.join("\n")
+            );
         }
     }
     text += "\n## Queries\n";

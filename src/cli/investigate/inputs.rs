@@ -58,7 +58,10 @@ impl Inputs {
         // Files say themselves whose they are, where nobody does.
         let by_files = arguments.tenant.is_none()
             && !arguments.from.is_empty()
-            && arguments.from.iter().all(|own| matches!(own, From::Path(_)))
+            && arguments
+                .from
+                .iter()
+                .all(|own| matches!(own, From::Path(_)))
             && !arguments.hunt;
         let mut configured = if by_files {
             None
@@ -140,7 +143,9 @@ impl Inputs {
             let organization = organization(&configuration, &snapshots, None)?;
             configured = repository.and_then(|own| tenant_of(own, &organization));
             if configured.is_none() && repository.is_some() {
-                console.note("the evidence is of no tenant of this audit repository: nothing of it is used");
+                console.note(
+                    "the evidence is of no tenant of this audit repository: nothing of it is used",
+                );
             }
         }
         let tenant = configured.map(|(name, _)| name.to_owned());

@@ -4,6 +4,7 @@
 //! Rows are cut by brackets and quotes alone and read one by one afterwards, so
 //! that a file of any size is never in memory, and a broken row is one row.
 
+use super::fields::Table;
 use super::{Ahead, Block, Cut};
 use crate::evidence::decode::Decoded;
 use std::io::{self, Read};
@@ -138,6 +139,7 @@ impl<R: Read> Json<R> {
             line: self.line,
             read: self.ahead.taken(),
             rows,
+            table: Table::default(),
             bytes,
         };
         self.line += memchr::memchr_iter(b'\n', &block.bytes).count();

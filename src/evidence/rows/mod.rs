@@ -1,14 +1,16 @@
 //! A file of rows as blocks of whole rows, so that several threads read it and none holds all of it.
 
 pub mod csv;
+pub mod fields;
 pub mod json;
 
 use super::decode::Decoded;
+use fields::{Row, Table};
 use std::io::{self, Read};
 use std::ops::Range;
 
 /// So much of a file is taken at once, in bytes.
-pub const BLOCK: usize = 1 << 20;
+pub const BLOCK: usize = 1 << 18;
 
 /// No row is larger, in bytes: what is has no end.
 pub const LARGEST_ROW: usize = 64 << 20;
@@ -18,8 +20,10 @@ pub const LARGEST_ROW: usize = 64 << 20;
 pub struct Block {
     /// The text.
     pub bytes: Vec<u8>,
-    /// Where rows stand in it, for formats in which that is known when they are cut; empty for CSV.
+    /// Where rows stand in it; empty for CSV.
     pub rows: Vec<Range<usize>>,
+    /// Where rows of CSV stand in it, and their fields.
+    pub table: Table,
     /// The line of the file on which it begins, from 1.
     pub line: usize,
     /// How many bytes of the file it took.
@@ -33,7 +37,12 @@ impl Block {
         self.line + memchr::memchr_iter(b'\n', before).count()
     }
 
-    /// The rows of a format in which they are known, with the line of each.
+    /// The rows of CSV.
+    pub fn table(&self) -> impl Iterator<Item = Row<'_>> {
+        self.table.rows(&self.bytes)
+    }
+
+    /// The rows of JSON, with the place of each.
     pub fn rows(&self) -> impl Iterator<Item = (&[u8], usize)> {
         self.rows.iter().filter_map(|row| {
             let bytes = self.bytes.get(row.clone())?;
@@ -84,7 +93,9 @@ impl<R: Read> Ahead<R> {
                 ),
             ));
         }
-        let read = self.stream.read_into(&mut self.bytes, BLOCK)?;
+        // More of a long row each time, so that it is not looked at again and again.
+        let most = BLOCK.max(self.bytes.len() / 4);
+        let read = self.stream.read_into(&mut self.bytes, most)?;
         self.read += read;
         self.at_end = read == 0;
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::{Columns, Fate, Field, Mail, Part, Reject};
 use crate::evidence::date::Clock;
-use csv::ByteRecord;
+use crate::evidence::rows::fields::Row;
 
 /// Hands on each mail of a row: one of a summary has several recipients.
 ///
@@ -10,12 +10,12 @@ use csv::ByteRecord;
 ///
 /// Why the row is not counted.
 pub fn read<'r>(
-    record: &'r ByteRecord,
+    record: &Row<'r>,
     columns: &Columns,
     clock: &mut Clock,
     mut each: impl FnMut(Mail<'r>),
 ) -> Result<(), Reject> {
-    if record.len() != columns.count() {
+    if record.count() != columns.count() {
         return Err(Reject::Malformed);
     }
     let field = |field: Field| columns.place(field).and_then(|place| record.get(place));

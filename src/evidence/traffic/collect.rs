@@ -1,14 +1,11 @@
 //! Counting mail, row by row. This is where ten million rows pass: what can be remembered is not looked up twice.
 
-pub use super::recipients::MAX_RECIPIENTS;
-
-use super::recipients::Recipients;
+use super::recipients::{Notes, Recipients};
 use super::routes::{Approved, Routes, address, domain_of};
 use super::{Cell, Hour, Traffic};
 use crate::evidence::trace::{Fate, Mail, Part};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
 /// So many different addresses, domains and names are remembered: an attacker may invent more.
@@ -18,11 +15,10 @@ const MOST_REMEMBERED: usize = 1 << 16;
 pub struct Collector<'r> {
     routes: &'r Routes,
     hours: Vec<HashMap<Hour, Cell, FixedState>>,
-    /// The cell of the row before, as rows come mostly hour by hour.
     addresses: HashMap<Vec<u8>, From, FixedState>,
     names: HashMap<Vec<u8>, Option<usize>, FixedState>,
     domains: HashMap<Vec<u8>, bool, FixedState>,
-    recipients: Recipients,
+    recipients: Notes<'r>,
     digests: FixedState,
     traffic: Traffic,
     lower: Vec<u8>,
@@ -38,8 +34,8 @@ struct From {
 }
 
 impl<'r> Collector<'r> {
-    /// Counts mail by these connectors.
-    pub fn new(routes: &'r Routes) -> Self {
+    /// Counts mail by these connectors. All threads and files share the recipients.
+    pub fn new(routes: &'r Routes, recipients: &'r Recipients) -> Self {
         let remembering = || FixedState::with_seed(0);
         Self {
             routes,
@@ -49,7 +45,7 @@ impl<'r> Collector<'r> {
             addresses: HashMap::with_hasher(remembering()),
             names: HashMap::with_hasher(remembering()),
             domains: HashMap::with_hasher(remembering()),
-            recipients: Recipients::default(),
+            recipients: Notes::new(recipients),
             digests: FixedState::with_seed(0x5EED),
             traffic: Traffic::default(),
             lower: Vec::new(),
@@ -207,29 +203,20 @@ impl<'r> Collector<'r> {
         self.lower.extend_from_slice(mail.recipient);
         self.lower.make_ascii_lowercase();
         let digest = self.digests.hash_one(self.lower.as_slice());
-        self.recipients.note(digest, mail.seconds, route);
+        self.recipients.add(digest, mail.seconds, route);
         self.traffic.knows_recipients = true;
     }
 
-    /// Joins what threads counted.
+    /// Joins what threads counted, but for first contacts: they are known when all mail was counted.
     pub fn finish(collectors: Vec<Self>) -> Traffic {
         let mut all = Traffic::default();
-        let mut recipients = Recipients::default();
         for collector in collectors {
+            collector.recipients.finish();
             let hours = collector.hours.into_iter();
-            let traffic = Traffic {
+            all.merge(Traffic {
                 hours: hours.map(|hours| hours.into_iter().collect()).collect(),
                 ..collector.traffic
-            };
-            all.merge(traffic);
-            recipients.merge(collector.recipients);
-        }
-        all.recipients_followed = recipients.one_of();
-        for (hour, route) in recipients.firsts() {
-            let cell: Option<&mut BTreeMap<Hour, Cell>> = all.hours.get_mut(route);
-            if let Some(cell) = cell.and_then(|hours| hours.get_mut(&hour)) {
-                cell.first_contacts += all.recipients_followed;
-            }
+            });
         }
         all
     }

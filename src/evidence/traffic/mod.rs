@@ -8,8 +8,9 @@ mod recipients;
 mod routes;
 
 pub use cell::Cell;
-pub use collect::{Collector, MAX_RECIPIENTS};
+pub use collect::Collector;
 pub use hunted::{ROW_SCHEMA, is_aggregate, read as read_hunted, schema as row_schema};
+pub use recipients::{MAX_RECIPIENTS, Recipients};
 pub use routes::{Approved, Route, Routes, address};
 
 use std::collections::BTreeMap;
@@ -48,6 +49,17 @@ impl Traffic {
     pub fn days(&self) -> i64 {
         self.window
             .map_or(0, |(first, last)| (last - first) / 24 + 1)
+    }
+
+    /// Adds the first contacts, once all mail was counted.
+    pub fn contact(&mut self, recipients: &Recipients) {
+        self.recipients_followed = recipients.one_of();
+        for (hour, route) in recipients.firsts() {
+            let hours = self.hours.get_mut(route);
+            if let Some(cell) = hours.and_then(|hours| hours.get_mut(&hour)) {
+                cell.first_contacts += self.recipients_followed;
+            }
+        }
     }
 
     /// Adds what another thread or file counted.
