@@ -358,6 +358,14 @@ pub static ALL: &[BuiltIn] = &[
         fix: "Ask who did it whether it was meant; connguard investigate joins it with what changed.",
     },
     BuiltIn {
+        id: "blocked-connector-unknown",
+        title: "Microsoft blocked, or warned of, a connector that nothing else knows",
+        severity: "high",
+        usual: High,
+        why: "A connector that was deleted before anything was read, and whose records are missing, is still named by what Microsoft did about it.",
+        fix: "Search the audit log for it over the whole time, by its id and name; look at the mail of that time.",
+    },
+    BuiltIn {
         id: "evidence-incomplete",
         title: "A part of the evidence could not be read, or may not be all",
         severity: "medium",

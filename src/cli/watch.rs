@@ -304,10 +304,11 @@ impl Watch<'_> {
         let mut clock = Clock::new(None);
         for (index, row) in answer.rows.iter().enumerate() {
             let data: serde_json::Value = serde_json::from_str(row).unwrap_or_default();
-            let data = data
-                .get("auditData")
-                .map(ToString::to_string)
-                .unwrap_or_default();
+            let data = match data.get("auditData") {
+                Some(serde_json::Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => String::new(),
+            };
             collector.add(&data, &mut clock, || Location {
                 path: "the audit log".to_owned(),
                 line: index + 1,
@@ -315,6 +316,9 @@ impl Watch<'_> {
             });
         }
         let log = collector.finish();
+        if log.unread_about_connectors > 0 || !answer.doubts.is_empty() {
+            self.console.say(&format!("the audit log was not read whole: {} records about connectors could not be read; {}", log.unread_about_connectors, answer.doubts.join("; ")));
+        }
         Ok(log
             .about(Topic::Connector)
             .filter(|own| !own.is_service())

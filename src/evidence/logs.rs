@@ -13,8 +13,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::io::{self, Read};
 
-/// What one answer of the audit log holds at most.
-const LIMITS: [u64; 3] = [100, 5000, 50_000];
+/// What one answer of the audit log holds at most. The cmdlet's usual hundred is told by its own count of results.
+const LIMITS: [u64; 2] = [5000, 50_000];
 
 /// Reads every log.
 ///
@@ -64,16 +64,29 @@ fn table<R: Read>(
         user: column(&["UserId", "UserIds"]),
         date: column(&["CreationDate"]),
     };
+    let count = column(&["ResultCount"]);
+    let mut results = 0;
     let mut clock = Clock::new(None);
     while let Some(block) = csv.next()? {
         progress.read(block.read);
         for row in block.table() {
             report.rows += 1;
+            results = results.max(count.and_then(|place| number(row.get(place)?)).unwrap_or(0));
             beside.take(&row, &block, &mut clock, collector, report);
         }
     }
     report.doubts.extend(csv.doubts());
+    if results > report.rows {
+        report.doubts.push(format!(
+            "its search found {results} records, and {} are in the file",
+            report.rows
+        ));
+    }
     Ok(())
+}
+
+fn number(field: &[u8]) -> Option<u64> {
+    std::str::from_utf8(field).ok()?.trim().parse().ok()
 }
 
 /// Where the columns of an exported log are.

@@ -172,23 +172,11 @@ pub fn read_mail(
         files.push(report);
     }
     traffic.contact(&recipients);
-    // What a service counted where the mail is is the same mail: it counts where no row does.
-    if traffic.rows == 0 {
-        traffic = hunted;
-    } else if hunted.rows > 0 {
-        for report in files
-            .iter_mut()
-            .filter(|own| matches!(own.form, Form::Hunted | Form::HuntedCsv))
-        {
-            report.doubts.push(
-                "there are rows of a trace as well: they are counted, and this is not".to_owned(),
-            );
-        }
-    }
+    // What a service counted where the mail is is the same mail: of each hour the larger count is the fuller one.
+    traffic.widen(hunted);
     // A time that was asked for is covered, whether there was mail in it or not.
-    if let Some((first, last)) = covered {
-        let window = traffic.window.get_or_insert((first, last));
-        *window = (window.0.min(first), window.1.max(last));
+    if let Some(hours) = covered {
+        traffic.cover(hours);
     }
     Ok((traffic, files))
 }

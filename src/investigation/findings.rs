@@ -1,7 +1,7 @@
 //! What is wrong with the evidence itself, where it disagrees, and which time it covers.
 
-use super::Question;
 use super::attribution::{Change, Known};
+use super::{Known as KnownOf, Question};
 use crate::builtin;
 use crate::evidence::Form;
 use crate::evidence::audit::Topic;
@@ -132,7 +132,11 @@ fn enabled(question: &Question<'_>) -> Option<bool> {
 }
 
 /// What is wrong with the evidence, and where it disagrees.
-pub(super) fn findings(question: &Question<'_>, coverage: &Coverage) -> Vec<Finding> {
+pub(super) fn findings(
+    question: &Question<'_>,
+    coverage: &Coverage,
+    known: &KnownOf<'_>,
+) -> Vec<Finding> {
     let mut found: Vec<Finding> = question
         .attribution
         .changes
@@ -140,6 +144,7 @@ pub(super) fn findings(question: &Question<'_>, coverage: &Coverage) -> Vec<Find
         .filter_map(|change| of_change(question, change))
         .collect();
     found.extend(log_disabled(question, coverage));
+    found.extend(strangers(question, known));
     found.extend(question.files.iter().filter_map(of_file));
     if let Some(log) = question.log.filter(|log| log.unread_about_connectors > 0) {
         let mut finding =
@@ -236,6 +241,43 @@ fn covered(question: &Question<'_>, change: &Change) -> String {
     } else {
         "; the log covers that time and says nothing of it".to_owned()
     }
+}
+
+/// Connectors that Microsoft blocked, or warned of, and that nothing else knows.
+fn strangers(question: &Question<'_>, known: &KnownOf<'_>) -> Vec<Finding> {
+    let knows = |name: &str| {
+        let name = name.trim_matches(['{', '}']).to_lowercase();
+        let mut routes = question.routes.routes.iter();
+        routes.any(|route| {
+            route.connector.id.as_deref() == Some(&name) || route.names.contains(&name)
+        })
+    };
+    let blocked = known
+        .blocked
+        .iter()
+        .map(|id| (id.clone(), "Microsoft has blocked it"));
+    let alerts = known
+        .alerts
+        .iter()
+        .map(|(alert, _)| (alert.entity.clone(), "Microsoft raised an alert about it"));
+    let mut found = Vec::new();
+    for (name, what) in blocked
+        .chain(alerts)
+        .filter(|(name, _)| !name.is_empty() && !knows(name))
+    {
+        let mut finding = builtin::finding(
+            "blocked-connector-unknown",
+            Severity::High,
+            nowhere(question),
+        );
+        finding.message = format!(
+            "{:?}: {what}, and no state and no record knows such a connector",
+            crate::finding::excerpt(&name)
+        );
+        finding.added = vec![name];
+        found.push(finding);
+    }
+    found
 }
 
 fn log_disabled(question: &Question<'_>, coverage: &Coverage) -> Vec<Finding> {

@@ -13,6 +13,7 @@ pub mod actor;
 pub mod attribution;
 pub mod findings;
 pub mod indicator;
+mod reliance;
 pub mod runbook;
 mod subjects;
 pub mod verdict;
@@ -168,6 +169,9 @@ pub struct Investigation<'a> {
 pub fn investigate(question: Question<'_>) -> Investigation<'_> {
     let known = known(&question);
     let actors = actors(&question);
+    let coverage = findings::coverage(&question);
+    let findings = findings::findings(&question, &coverage, &known);
+    let doubts = reliance::doubts(&question, &findings);
     let mut connectors = Vec::new();
     for (route, own) in question.routes.routes.iter().enumerate() {
         let examined = subjects::examine(&question, own, &actors);
@@ -192,7 +196,11 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
             .iter()
             .map(|own| (own.judge)(&case))
             .collect();
-        let (verdict, reasons) = verdict::judge(&signs, own.on_premises);
+        let (mut verdict, mut reasons) = verdict::judge(&signs, own.on_premises);
+        if verdict == CaseVerdict::NoSign && !doubts.is_empty() {
+            verdict = CaseVerdict::NotEnoughEvidence;
+            reasons.clone_from(&doubts);
+        }
         connectors.push(Judged {
             subject: examined.subject.clone(),
             on_premises: own.on_premises,
@@ -212,8 +220,6 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
             &other.subject.id,
         ))
     });
-    let coverage = findings::coverage(&question);
-    let findings = findings::findings(&question, &coverage);
     // Without any connector that could be judged nothing was found out.
     let worst = connectors.iter().map(|own| own.verdict).max();
     let empty = if question.states.is_empty() {
@@ -222,8 +228,15 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
         CaseVerdict::NoSign
     };
     let mut verdict = worst.unwrap_or(empty);
-    if verdict == CaseVerdict::NoSign && !coverage.is_enough() {
+    if verdict == CaseVerdict::NoSign && !(coverage.is_enough() && doubts.is_empty()) {
         verdict = CaseVerdict::NotEnoughEvidence;
+    }
+    // What Microsoft blocked or warned of, and no state knows, is somebody's connector all the same.
+    let strangers = findings
+        .iter()
+        .any(|finding| finding.rule == "blocked-connector-unknown");
+    if strangers {
+        verdict = verdict.max(CaseVerdict::Suspicious);
     }
     let runbook = runbook::runbook(&question, &connectors, &actors, &known);
     Investigation {

@@ -151,6 +151,10 @@ fn claim(all: &mut Vec<Gathered>, change: &Change) {
     match known {
         Some(own) => {
             own.route.addresses = own.route.addresses.union(&addresses);
+            // What a record set before anything was read was there first, and is not approved for that.
+            if change.between.0.is_none() && !addresses.is_empty() {
+                own.route.approved = Approved::Unknown;
+            }
             if own.first_seen.is_none() && own.route.connector.id.is_none() {
                 own.route.on_premises |= change.connector_type != Some(ConnectorType::Partner);
             }
@@ -168,8 +172,7 @@ fn claim(all: &mut Vec<Gathered>, change: &Change) {
     }
 }
 
-/// The organization's own domains: as approved, else as every state has them. A domain that appeared in between
-/// is a finding, and mail from it is not a stranger's.
+/// The organization's own domains: as approved, else as the first state has them.
 fn domains(
     states: &[State<'_>],
     parts: &[&Snapshot],
@@ -181,7 +184,11 @@ fn domains(
         .iter()
         .map(|state| state.snapshot)
         .chain(parts.iter().copied());
-    for snapshot in snapshots.filter(|own| own.has(Part::AcceptedDomains)) {
+    // The first that was read counts: a domain that came later may be the attacker's.
+    if let Some(snapshot) = snapshots
+        .into_iter()
+        .find(|own| own.has(Part::AcceptedDomains))
+    {
         read = true;
         all.extend(snapshot.accepted_domains.iter().cloned());
     }

@@ -217,16 +217,15 @@ impl Inputs {
     }
 }
 
-/// The states of connectors that were read completely and say when, oldest first. One that does not say when counts
-/// where no other one is there: as of now.
+/// The states of connectors that were read completely, oldest first. A bare output does not say when it was read: the
+/// newest stamp of its connectors says since when it has been so at the latest.
 fn states<'a>(configuration: &'a Configuration, snapshots: &'a [Snapshot]) -> Vec<State<'a>> {
     let all = configuration.snapshots().into_iter().chain(snapshots);
-    let whole: Vec<&Snapshot> = all.filter(|own| own.has(Part::InboundConnectors)).collect();
+    let whole = all.filter(|own| own.has(Part::InboundConnectors));
     let mut states: Vec<State<'a>> = whole
-        .iter()
         .filter_map(|snapshot| {
             Some(State {
-                at: snapshot.taken_at?,
+                at: snapshot.taken_at.or_else(|| stamped(snapshot))?,
                 snapshot,
             })
         })
@@ -235,17 +234,14 @@ fn states<'a>(configuration: &'a Configuration, snapshots: &'a [Snapshot]) -> Ve
     states.dedup_by(|one, other| {
         one.at == other.at && one.snapshot.digest() == other.snapshot.digest()
     });
-    if states.is_empty()
-        && let [only] = whole.as_slice()
-    {
-        // Stamps of the connectors themselves say at least since when it has been so.
-        let newest = only
-            .connectors()
-            .filter_map(|own| own.metadata.when_changed)
-            .max();
-        states.extend(newest.map(|at| State { at, snapshot: only }));
-    }
     states
+}
+
+fn stamped(snapshot: &Snapshot) -> Option<Timestamp> {
+    let stamps = snapshot
+        .connectors()
+        .filter_map(|own| own.metadata.when_changed.or(own.metadata.when_created));
+    stamps.max()
 }
 
 /// The tenant whose organization files name.

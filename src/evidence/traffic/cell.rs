@@ -35,17 +35,17 @@ pub struct Cell {
 impl Cell {
     /// Adds the counts of another.
     pub fn add(&mut self, other: &Self) {
-        self.mails += other.mails;
-        self.fates += other.fates;
-        self.filtered += other.filtered;
-        self.failed += other.failed;
-        self.headers += other.headers;
-        self.mismatched += other.mismatched;
-        self.senders += other.senders;
-        self.unprovisioned += other.unprovisioned;
-        self.addresses += other.addresses;
-        self.outside += other.outside;
-        self.external += other.external;
-        self.first_contacts += other.first_contacts;
+        self.mails = self.mails.saturating_add(other.mails);
+        self.fates = self.fates.saturating_add(other.fates);
+        self.filtered = self.filtered.saturating_add(other.filtered);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.headers = self.headers.saturating_add(other.headers);
+        self.mismatched = self.mismatched.saturating_add(other.mismatched);
+        self.senders = self.senders.saturating_add(other.senders);
+        self.unprovisioned = self.unprovisioned.saturating_add(other.unprovisioned);
+        self.addresses = self.addresses.saturating_add(other.addresses);
+        self.outside = self.outside.saturating_add(other.outside);
+        self.external = self.external.saturating_add(other.external);
+        self.first_contacts = self.first_contacts.saturating_add(other.first_contacts);
     }
 }

@@ -22,6 +22,8 @@ pub struct Collector<'r> {
     digests: FixedState,
     traffic: Traffic,
     lower: Vec<u8>,
+    /// The day of the row before.
+    day: i64,
 }
 
 /// What an address means.
@@ -49,6 +51,7 @@ impl<'r> Collector<'r> {
             digests: FixedState::with_seed(0x5EED),
             traffic: Traffic::default(),
             lower: Vec::new(),
+            day: i64::MIN,
         }
     }
 
@@ -61,6 +64,10 @@ impl<'r> Collector<'r> {
         }
         let window = self.traffic.window.get_or_insert((hour, hour));
         *window = (window.0.min(hour), window.1.max(hour));
+        if self.day != hour.div_euclid(24) {
+            self.day = hour.div_euclid(24);
+            self.traffic.days.insert(self.day);
+        }
         self.traffic.rows += 1;
         let from = self.from(mail.from_ip);
         let named = mail.connector.and_then(|names| self.named(names));
@@ -70,7 +77,8 @@ impl<'r> Collector<'r> {
         if external && self.routes.domains.is_some() {
             self.follow(mail, route);
         }
-        self.traffic.knows_connectors |= mail.connector.is_some();
+        // A column alone says nothing: a connector that is known must have been named in it.
+        self.traffic.knows_connectors |= named.is_some();
         // Of mail that no known connector explains, what leaves counts: what comes in is anybody's.
         if route == other && !(external && self.routes.domains.is_some()) {
             return;

@@ -106,9 +106,10 @@ pub fn read(
     };
     let window = traffic.window.get_or_insert((hour, hour));
     *window = (window.0.min(hour), window.1.max(hour));
-    traffic.rows += row.mails;
+    traffic.days.insert(hour.div_euclid(24));
+    traffic.rows = traffic.rows.saturating_add(row.mails);
     traffic.recipients_followed = 1;
-    traffic.knows_connectors = true;
+    traffic.knows_connectors |= route != other;
     traffic.knows_fates |= row.fates > 0;
     traffic.knows_headers |= row.headers > 0;
     traffic.knows_recipients |= row.external > 0;

@@ -13,7 +13,7 @@ pub use hunted::{ROW_SCHEMA, is_aggregate, read as read_hunted, schema as row_sc
 pub use recipients::{MAX_RECIPIENTS, Recipients};
 pub use routes::{Approved, Route, Routes, address};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An hour since 1970, in UTC.
 pub type Hour = i64;
@@ -25,6 +25,8 @@ pub struct Traffic {
     pub hours: Vec<BTreeMap<Hour, Cell>>,
     /// The first and the last hour for which there is any mail at all.
     pub window: Option<(Hour, Hour)>,
+    /// The days on which there was any mail, or that were asked for as a whole.
+    pub days: BTreeSet<i64>,
     /// How many rows were counted, of whatever mail.
     pub rows: u64,
     /// One of so many recipients was followed; 1 is each of them.
@@ -45,10 +47,35 @@ impl Traffic {
         self.hours.get(route)
     }
 
-    /// How many days it covers, from the first to the last.
+    /// How many days it covers.
     pub fn days(&self) -> i64 {
-        self.window
-            .map_or(0, |(first, last)| (last - first) / 24 + 1)
+        i64::try_from(self.days.len()).unwrap_or(i64::MAX)
+    }
+
+    /// Notes that a time was asked for as a whole: it is covered, whether there was mail in it or not.
+    pub fn cover(&mut self, (first, last): (Hour, Hour)) {
+        let window = self.window.get_or_insert((first, last));
+        *window = (window.0.min(first), window.1.max(last));
+        self.days.extend(first.div_euclid(24)..=last.div_euclid(24));
+    }
+
+    /// Takes what another source counted of the same mail, where that is more: what one of them left out the other may have.
+    pub fn widen(&mut self, other: Self) {
+        if self.hours.len() < other.hours.len() {
+            self.hours.resize(other.hours.len(), BTreeMap::new());
+        }
+        for (own, theirs) in self.hours.iter_mut().zip(&other.hours) {
+            for (hour, cell) in theirs {
+                let mine = own.entry(*hour).or_default();
+                if cell.mails > mine.mails {
+                    *mine = *cell;
+                }
+            }
+        }
+        let hours = vec![BTreeMap::new(); self.hours.len()];
+        let rows = self.rows.max(other.rows);
+        self.merge(Self { hours, ..other });
+        self.rows = rows;
     }
 
     /// Adds the first contacts, once all mail was counted.
@@ -76,7 +103,8 @@ impl Traffic {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (own, theirs) => own.or(theirs),
         };
-        self.rows += other.rows;
+        self.days.extend(other.days);
+        self.rows = self.rows.saturating_add(other.rows);
         self.recipients_followed = self.recipients_followed.max(other.recipients_followed);
         self.knows_headers |= other.knows_headers;
         self.knows_connectors |= other.knows_connectors;

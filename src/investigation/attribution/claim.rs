@@ -36,8 +36,8 @@ fn value(property: Property, text: &str) -> Option<Value> {
     let raw = match property.kind() {
         _ if empty => Raw::Null,
         Kind::Boolean => match text.trim_start_matches('$').to_ascii_lowercase().as_str() {
-            "true" => Raw::Boolean(true),
-            "false" => Raw::Boolean(false),
+            "true" | "1" => Raw::Boolean(true),
+            "false" | "0" => Raw::Boolean(false),
             _ => return None,
         },
         kind if kind.is_list() => {
@@ -60,6 +60,39 @@ fn value(property: Property, text: &str) -> Option<Value> {
         _ => Raw::Text(text.to_owned()),
     };
     Value::read(property, &raw).ok().flatten()
+}
+
+/// What an edit of a list adds: `@{Add='a','b'}`, `+a;-b`. Empty where it adds nothing; `None` where that cannot be told.
+pub fn adds(text: &str) -> Option<Vec<String>> {
+    let text = text.trim();
+    let clean = |item: &str| {
+        let item = item
+            .trim_matches(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '(' | ')' | '@'));
+        item.to_owned()
+    };
+    if let Some(inner) = text
+        .strip_prefix("@{")
+        .and_then(|rest| rest.strip_suffix('}'))
+    {
+        let mut added = Vec::new();
+        for part in inner.split(';') {
+            let (verb, items) = part.split_once('=')?;
+            match verb.trim().to_ascii_lowercase().as_str() {
+                "add" => added.extend(items.split(',').map(clean).filter(|item| !item.is_empty())),
+                "remove" => {}
+                _ => return None,
+            }
+        }
+        return Some(added);
+    }
+    let items = text
+        .split(';')
+        .map(str::trim)
+        .filter(|item| !item.is_empty());
+    items
+        .filter(|item| !item.starts_with('-'))
+        .map(|item| item.strip_prefix('+').map(clean))
+        .collect()
 }
 
 /// Sender domains, plain or in wire form: a number behind a `;` is the cost of the domain before it.
@@ -95,6 +128,7 @@ pub fn named(record: &AuditRecord) -> Vec<String> {
         },
     ] {
         let text = text.trim().trim_matches(['{', '}']).to_lowercase();
+        let text = text.trim_end_matches(['\\', '/']).to_owned();
         if text.is_empty() {
             continue;
         }
@@ -113,6 +147,12 @@ pub fn named(record: &AuditRecord) -> Vec<String> {
 pub fn end_of_path(text: &str) -> Option<&str> {
     const HOSTED: &str = "hosted organizations/";
     let lower = text.to_ascii_lowercase();
+    // A distinguished name: `CN=Relay,CN=Transport Settings,…`
+    if lower.starts_with("cn=") {
+        let name = text.get(3..)?;
+        let end = name.to_ascii_lowercase().find(",cn=").unwrap_or(name.len());
+        return name.get(..end);
+    }
     if let Some(at) = lower.find(HOSTED) {
         let rest = text.get(at + HOSTED.len()..)?;
         return rest.split_once(['/', '\\']).map(|(_, name)| name.trim());

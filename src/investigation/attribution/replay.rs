@@ -1,6 +1,6 @@
 //! One stretch of time between two states: its records replayed, and held against what is there at its end.
 
-use super::claim::{claims, end_of_path, named};
+use super::claim::{adds, claims, end_of_path, named};
 use super::{Attribution, Change, ChangeKind, Evidence, Known, Reconstructed, State, differences};
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
@@ -268,6 +268,10 @@ impl Stretch<'_> {
             return;
         }
         let there = self.in_after(own);
+        let touched_differences: Vec<Property> = differences
+            .iter()
+            .filter_map(|own| Property::named(own.property.as_deref()?))
+            .collect();
         match (own.created, there) {
             (Some(created), None) if own.was.is_none() => self.short_lived(own, created, found),
             (Some(created), Some(connector)) if own.was.is_none() => {
@@ -279,6 +283,7 @@ impl Stretch<'_> {
         if own.was.is_some() || own.created.is_some() || there.is_some() {
             self.transient(own, there, found);
         }
+        self.edited(own, &touched_differences, there, found);
     }
 
     /// A connector that no state shows at the end of the stretch.
@@ -456,10 +461,18 @@ impl Stretch<'_> {
             at,
             between: self.between,
             kind: ChangeKind::Changed,
-            direction: worst(changed.iter().filter_map(|own| own.direction)),
+            direction: worst(changed.iter().filter_map(|own| own.direction))
+                .max(there.and_then(|there| contradicted_direction(own, there))),
             connector_type: there.map_or_else(|| own.connector_type(), Connector::connector_type),
             words,
-            values: changed_values(&changed, there),
+            values: changed_values(&changed, there)
+                .into_iter()
+                .chain(
+                    there
+                        .map(|there| contradicted_values(own, there))
+                        .unwrap_or_default(),
+                )
+                .collect(),
             records: self.evidence(explained),
             unexplained,
         });
@@ -488,7 +501,19 @@ impl Stretch<'_> {
                     direction = direction.max(Some(change.direction));
                     words.push(format!("{}: {}", property.name(), change.words));
                 }
-                None => words.push(format!("{} was sent as {}", property.name(), shown(value))),
+                // What was there before nobody knows: the value is held against the strictest one.
+                None => {
+                    let types =
+                        there.map_or_else(|| own.connector_type(), Connector::connector_type);
+                    let change = drift::Change::new(
+                        *property,
+                        strictest(value),
+                        value.clone(),
+                        (types, types),
+                    );
+                    direction = direction.max(Some(change.direction));
+                    words.push(format!("{} was sent as {}", property.name(), shown(value)));
+                }
             }
         }
         let Some(at) = sets
@@ -519,6 +544,77 @@ impl Stretch<'_> {
             records: self.evidence(sets),
             unexplained: Vec::new(),
         });
+    }
+
+    /// Lists that were edited, and values that cannot be read, where no state shows a difference: an edit that was
+    /// taken back, or one that nothing was read since.
+    fn edited(
+        &self,
+        own: &Replayed<'_>,
+        shown: &[Property],
+        there: Option<&Connector>,
+        found: &mut Attribution,
+    ) {
+        for property in own
+            .touched
+            .keys()
+            .filter(|property| !shown.contains(property))
+        {
+            let mut added: Vec<String> = Vec::new();
+            let mut unreadable = false;
+            let mut by = Vec::new();
+            for index in &own.records {
+                let Some(record) = self.records.get(*index) else {
+                    continue;
+                };
+                let Some(text) = record.parameter(property.name()) else {
+                    continue;
+                };
+                by.push(*index);
+                match adds(text).filter(|_| property.kind().is_list()) {
+                    Some(items) => added.extend(items),
+                    None => unreadable = true,
+                }
+            }
+            let widens = unreadable || !added.is_empty();
+            let what = if added.is_empty() {
+                "was edited; what it was set to is not in the log".to_owned()
+            } else {
+                format!("was edited: + {}", crate::finding::shorten(&added))
+            };
+            let raw = crate::connector::value::Raw::List(
+                added
+                    .into_iter()
+                    .map(crate::connector::value::Raw::Text)
+                    .collect(),
+            );
+            let value = Value::read(*property, &raw).ok().flatten();
+            found.changes.push(Change {
+                connector: there.map_or_else(|| own.subject(), Connector::subject),
+                known: Known::RecordOnly,
+                at: by
+                    .iter()
+                    .filter_map(|index| self.time(Some(*index)))
+                    .min()
+                    .unwrap_or(Timestamp::UNIX_EPOCH),
+                between: self.between,
+                kind: ChangeKind::Changed,
+                direction: Some(if widens {
+                    Direction::Widens
+                } else {
+                    Direction::Narrows
+                }),
+                connector_type: there
+                    .map_or_else(|| own.connector_type(), Connector::connector_type),
+                words: vec![format!(
+                    "{} {what}; no state shows it, so it was set back or is newer",
+                    property.name()
+                )],
+                values: vec![(*property, value)],
+                records: self.evidence(by),
+                unexplained: Vec::new(),
+            });
+        }
     }
 
     /// Values that were set and are gone again: an opening that no state shows.
@@ -618,16 +714,10 @@ impl Stretch<'_> {
 
 /// What the last record of each setting claims and the state does not show.
 fn contradicted(own: &Replayed<'_>, there: &Connector) -> Vec<String> {
-    let claims = own.values.iter();
-    claims
-        .filter(|(property, (value, _))| {
-            !matches!(property, Property::Name | Property::Comment)
-                && there.setting(**property).is_some()
-                && !shows(there, Some(**property), value)
-        })
-        .map(|(property, (value, _))| {
+    contradicted_claims(own, there)
+        .map(|(property, value)| {
             let is = there
-                .setting(*property)
+                .setting(property)
                 .map(|own| shown(&own))
                 .unwrap_or_default();
             format!(
@@ -636,6 +726,49 @@ fn contradicted(own: &Replayed<'_>, there: &Connector) -> Vec<String> {
                 shown(value)
             )
         })
+        .collect()
+}
+
+/// The value that trusts least, or demands most, beside one that was sent.
+fn strictest(value: &Value) -> Value {
+    match value {
+        Value::Boolean(own) => Value::Boolean(!own),
+        Value::Certificate(_) => Value::Certificate(None),
+        Value::Addresses(_) => Value::Addresses(crate::connector::address::AddressSet::empty()),
+        Value::Names(_) => Value::Names(crate::connector::names::NameSet::default()),
+        other => other.clone(),
+    }
+}
+
+/// The settings whose last claim the state does not show, with what was claimed.
+fn contradicted_claims<'r>(
+    own: &'r Replayed<'_>,
+    there: &'r Connector,
+) -> impl Iterator<Item = (Property, &'r Value)> {
+    own.values
+        .iter()
+        .filter(|(property, (value, _))| {
+            !matches!(property, Property::Name | Property::Comment)
+                && there.setting(**property).is_some()
+                && !shows(there, Some(**property), value)
+        })
+        .map(|(property, (value, _))| (*property, value))
+}
+
+/// What the claims that no state shows would do to trust, from what is there.
+fn contradicted_direction(own: &Replayed<'_>, there: &Connector) -> Option<Direction> {
+    let types = there.connector_type();
+    let claims = contradicted_claims(own, there).filter_map(|(property, value)| {
+        let is = there.setting(property)?.into_owned();
+        Some(drift::Change::new(property, is, value.clone(), (types, types)).direction)
+    });
+    claims.max()
+}
+
+fn contradicted_values(own: &Replayed<'_>, there: &Connector) -> Vec<(Property, Option<Value>)> {
+    let claims = contradicted_claims(own, there);
+    claims
+        .map(|(property, value)| (property, Some(value.clone())))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! Microsoft has blocked the connector: the fourth of the runbook's signs.
 
 use super::{Case, Indicator, Sign, Strength};
+use crate::evidence::audit::Topic;
 
 pub(super) const INDICATOR: Indicator = Indicator {
     id: "connector-blocked",
@@ -43,6 +44,19 @@ fn judge(case: &Case<'_>) -> Sign {
                 .collect::<Vec<_>>()
                 .join(", ")
         ));
+    }
+    let unblocks = known.log.iter().flat_map(|log| log.about(Topic::Unblock));
+    let unblocked = unblocks
+        .filter(|record| {
+            let id = record
+                .parameter("ConnectorId")
+                .unwrap_or(&record.object)
+                .to_lowercase();
+            subject.id.as_deref() == Some(id.trim_matches(['{', '}']))
+        })
+        .count();
+    if unblocked > 0 {
+        said.push("Microsoft had blocked it, and somebody let it send again".to_owned());
     }
     if said.is_empty() {
         let nameless = known.alerts.len();

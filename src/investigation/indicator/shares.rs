@@ -60,6 +60,8 @@ pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
     // What has been so all the time may have been wrong all the time.
     let always = part >= mails && part >= least_share * whole;
     let strength = match (unusual, always) {
+        // Mail of no known connector only stands for this one's.
+        (true, _) if mail.stands_for => Strength::Weak,
         (true, _) => Strength::Strong,
         (false, true) => Strength::Weak,
         (false, false) => Strength::Quiet,

@@ -9,7 +9,7 @@ use super::measure::{MAD, deviation, median, to_f64};
 use super::{Case, Indicator, Sign, Strength};
 use crate::evidence::traffic::{Cell, Hour};
 use crate::policy::threshold::{Threshold, Thresholds};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const INDICATOR: Indicator = Indicator {
     id: "volume-rise",
@@ -42,12 +42,17 @@ impl Band {
 /// What is normal for each hour of a window.
 pub fn band(
     hours: &BTreeMap<Hour, Cell>,
-    (first, last): (Hour, Hour),
+    days: &BTreeSet<i64>,
     thresholds: &Thresholds,
 ) -> Vec<Band> {
     let mails = |hour: Hour| to_f64(hours.get(&hour).map_or(0, |cell| cell.mails));
-    let rhythm = Rhythm::new(first, last, &mails);
-    (first..=last)
+    // Only days on which there was any mail: one row with a wrong date is no year of silence.
+    let all = || {
+        days.iter()
+            .flat_map(|day| (0..24).map(move |clock| day * 24 + clock))
+    };
+    let rhythm = Rhythm::new(all(), &mails);
+    all()
         .map(|hour| {
             let (normal, spread) = rhythm.of(hour);
             let times = thresholds.get(Threshold::RiseTimes) * normal;
@@ -78,12 +83,12 @@ const fn is_workday(day: i64) -> bool {
 }
 
 impl Rhythm {
-    fn new(first: Hour, last: Hour, mails: &impl Fn(Hour) -> f64) -> Self {
+    fn new(all: impl Iterator<Item = Hour>, mails: &impl Fn(Hour) -> f64) -> Self {
         let mut rhythm = Self {
             kinds: BTreeMap::new(),
             weekdays: BTreeMap::new(),
         };
-        for hour in first..=last {
+        for hour in all {
             let (day, clock) = (hour.div_euclid(24), hour.rem_euclid(24));
             let seen = (day, mails(hour));
             rhythm
@@ -140,9 +145,6 @@ fn judge(case: &Case<'_>) -> Sign {
         Threshold::RiseDeviations,
         Threshold::RiseDays,
     ];
-    let Some(window) = mail.traffic.window else {
-        return Sign::not_evaluated(INDICATOR.id, "there is no message trace");
-    };
     if !mail.stands_for && case.examined.is_new {
         return new_connector(case, mail.hours);
     }
@@ -156,7 +158,7 @@ fn judge(case: &Case<'_>) -> Sign {
         )
         .limits(case.thresholds, &limits);
     }
-    let bands = band(mail.hours, window, case.thresholds);
+    let bands = band(mail.hours, &mail.traffic.days, case.thresholds);
     let unusual: Vec<&Band> = bands.iter().filter(|band| band.is_unusual()).collect();
     let mut worst = (0.0, 0.0, 0.0, Vec::new());
     for (index, last) in unusual.iter().enumerate() {
@@ -190,10 +192,10 @@ fn judge(case: &Case<'_>) -> Sign {
     };
     Sign::new(
         INDICATOR.id,
-        if strong {
-            Strength::Strong
-        } else {
-            Strength::Quiet
+        match (strong, mail.stands_for) {
+            (true, true) => Strength::Weak,
+            (true, false) => Strength::Strong,
+            (false, _) => Strength::Quiet,
         },
         format!("{message}{}", mail.aside()),
     )
@@ -257,7 +259,7 @@ mod tests {
     }
 
     fn unusual(hours: &BTreeMap<Hour, Cell>) -> Vec<Hour> {
-        let bands = band(hours, (0, 28 * 24 - 1), &Thresholds::default());
+        let bands = band(hours, &(0..28).collect(), &Thresholds::default());
         bands
             .iter()
             .filter(|own| own.is_unusual())

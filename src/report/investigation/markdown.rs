@@ -51,7 +51,7 @@ pub(super) fn render(view: &View) -> String {
             let _ = writeln!(
                 text,
                 "  - by {}{} with {}, record {}",
-                prose(&record.actor.words()),
+                code(&record.actor.words()),
                 prose(&address),
                 prose(&record.operation),
                 code(&record.record)
@@ -62,7 +62,7 @@ pub(super) fn render(view: &View) -> String {
         text.push_str("\n## Who did it\n\n");
     }
     for triage in &view.actors {
-        let _ = writeln!(text, "- {}", prose(&triage.actor.words()));
+        let _ = writeln!(text, "- {}", code(&triage.actor.words()));
         for sign in &triage.signs {
             let _ = writeln!(text, "  - {}: {}", sign.strength.name(), prose(&sign.words));
         }
@@ -72,7 +72,7 @@ pub(super) fn render(view: &View) -> String {
         let _ = writeln!(
             text,
             "\n### {}\n\n| Indicator | Sign | Score | What was measured |\n| --- | --- | --- | --- |",
-            prose(&own.connector.name)
+            code(&own.connector.name)
         );
         for sign in own
             .signs

@@ -14,7 +14,7 @@ use crate::policy::threshold::{Threshold, Thresholds};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `schema` of an investigation.
 pub const SCHEMA: &str = "connguard/investigation/v1";
@@ -275,8 +275,7 @@ fn connector(investigation: &Investigation<'_>, own: &Judged) -> Connector {
             .and_then(|traffic| {
                 Some(hours(
                     traffic.of(own.route)?,
-                    traffic.window?,
-                    traffic.days(),
+                    &traffic.days,
                     &question.thresholds,
                 ))
             })
@@ -286,17 +285,16 @@ fn connector(investigation: &Investigation<'_>, own: &Judged) -> Connector {
 
 fn hours(
     mail: &BTreeMap<Hour, Cell>,
-    window: (Hour, Hour),
-    days: i64,
+    days: &BTreeSet<i64>,
     thresholds: &Thresholds,
 ) -> Vec<HourOfMail> {
     if mail.is_empty() {
         return Vec::new();
     }
     #[allow(clippy::cast_precision_loss, reason = "days are few")]
-    let knows_normal = days as f64 >= thresholds.get(Threshold::RiseDays);
+    let knows_normal = days.len() as f64 >= thresholds.get(Threshold::RiseDays);
     let round = |value: f64| (value * 10.0).round() / 10.0;
-    indicator::band(mail, window, thresholds)
+    indicator::band(mail, days, thresholds)
         .into_iter()
         .filter_map(|band| {
             let cell = mail.get(&band.hour).copied().unwrap_or_default();

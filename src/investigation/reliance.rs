@@ -1,0 +1,139 @@
+//! Why nothing may be called "no sign": what the evidence does not cover, or cannot be relied on to be.
+//!
+//! An attacker who can make a file unreadable, late or short must not gain a
+//! better verdict by it.
+
+use super::Question;
+use super::indicator::measure::worst_share;
+use crate::evidence::Form;
+use crate::evidence::file::Completeness;
+use crate::finding::Finding;
+use crate::policy::threshold::Threshold;
+
+/// The last days before the newest state must be covered: logs do not reach back for ever.
+const DAYS: i64 = 30;
+
+/// Mail may be silent for so long at either end: over long weekends small organizations write none.
+const SILENT_HOURS: i64 = 96;
+
+/// Why nothing may be called "no sign"; empty where nothing stands in the way.
+pub(super) fn doubts(question: &Question<'_>, findings: &[Finding]) -> Vec<String> {
+    let mut doubts = files(question);
+    doubts.extend(unused(question));
+    doubts.extend(log(question));
+    doubts.extend(mail(question));
+    doubts.extend(elsewhere(question));
+    if findings
+        .iter()
+        .any(|finding| finding.rule == "audit-log-disabled")
+    {
+        doubts.push(
+            "the audit log was switched off: what was done meanwhile is in no record".to_owned(),
+        );
+    }
+    doubts
+}
+
+fn files(question: &Question<'_>) -> Vec<String> {
+    let used = question
+        .files
+        .iter()
+        .filter(|file| file.form != Form::Unknown);
+    used.filter(|file| file.completeness() == Completeness::Doubtful)
+        .map(|file| {
+            format!(
+                "{} cannot be relied on to be all: see what is said about the evidence",
+                file.path
+            )
+        })
+        .collect()
+}
+
+/// Connectors that were read and are no state: incomplete, broken, or from nobody knows when.
+fn unused(question: &Question<'_>) -> Vec<String> {
+    let is_state = |own: &crate::snapshot::Snapshot| {
+        question
+            .states
+            .iter()
+            .any(|state| std::ptr::eq(state.snapshot, own))
+    };
+    let parts = question
+        .parts
+        .iter()
+        .filter(|own| !own.records.is_empty() && !is_state(own));
+    parts
+        .map(|own| format!("{} holds connectors and is no complete state: export it again, or say with --taken-at when it was", own.origin))
+        .collect()
+}
+
+/// The days that must be covered, in days since 1970.
+fn needed(question: &Question<'_>) -> Option<(i64, i64)> {
+    let first = question.states.first()?.at.as_second().div_euclid(86_400);
+    let last = question.states.last()?.at.as_second().div_euclid(86_400);
+    Some((first.max(last - DAYS), last))
+}
+
+fn log(question: &Question<'_>) -> Vec<String> {
+    let Some(log) = question.log else {
+        return vec!["there is no audit log".to_owned()];
+    };
+    let mut doubts = Vec::new();
+    if log.unread_about_connectors > 0 {
+        doubts.push("audit records about connectors could not be read whole".to_owned());
+    }
+    if log.dropped > 0 {
+        doubts.push("the audit log has more records of people than are kept".to_owned());
+    }
+    if let (Some((first, last)), Some((from, to))) = (needed(question), log.window()) {
+        let single = question.states.len() == 1;
+        if to < last - 1 || from > first + 1 && !single {
+            doubts.push("the audit log does not cover the time between the states".to_owned());
+        }
+        let silent = log
+            .silent_days()
+            .iter()
+            .filter(|day| (first..=last).contains(*day))
+            .count();
+        if silent * 5 > usize::try_from(last - first + 1).unwrap_or_default() {
+            doubts.push(format!(
+                "the audit log has no record at all of {silent} days"
+            ));
+        }
+    }
+    doubts
+}
+
+fn mail(question: &Question<'_>) -> Vec<String> {
+    let Some(traffic) = question.traffic.filter(|own| !own.days.is_empty()) else {
+        return vec!["there is no message trace".to_owned()];
+    };
+    let (Some((first, last)), Some(from), Some(to)) =
+        (needed(question), traffic.days.first(), traffic.days.last())
+    else {
+        return Vec::new();
+    };
+    let slack = SILENT_HOURS / 24;
+    let single = question.states.len() == 1;
+    let covered = traffic.days.range(first..=last).count();
+    let too_few = i64::try_from(covered).unwrap_or_default() * 2 < last - first + 1 && !single;
+    if *to < last - slack || *from > first + slack && !single || too_few {
+        return vec!["the message trace does not cover the time between the states".to_owned()];
+    }
+    Vec::new()
+}
+
+/// Spam in outbound mail that no known connector explains: a connector that nobody knows of may have carried it.
+fn elsewhere(question: &Question<'_>) -> Option<String> {
+    let rest = question.traffic?.of(question.routes.routes.len())?;
+    let share = worst_share(rest, |cell| (cell.filtered, cell.fates))?;
+    let mails = question.thresholds.get(Threshold::SpamMails);
+    let least = question.thresholds.get(Threshold::SpamShare);
+    let unusual =
+        share.excess >= mails && share.part >= least * share.whole && share.deviations >= 6.0;
+    unusual.then(|| {
+        format!(
+            "{:.0} of {:.0} outbound mails within 24 hours that no known connector explains were filtered as spam: find out where they came from",
+            share.part, share.whole
+        )
+    })
+}
