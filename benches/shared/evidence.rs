@@ -92,7 +92,7 @@ impl Random {
     fn skewed(&mut self, bound: u64) -> u64 {
         let most = 1 << 31;
         let one = self.below(most);
-        (one * one >> 31) * bound >> 31
+        (((one * one) >> 31) * bound) >> 31
     }
 
     fn of<T: Copy>(&mut self, all: &[T]) -> T {
@@ -221,7 +221,7 @@ pub fn write_trace(path: &Path, rows: u64) {
         let number = random.skewed(20_000);
         format!(
             "user{number:05}@{}",
-            OWN_DOMAINS[1 + usize::from(number % 17 == 0)]
+            OWN_DOMAINS[1 + usize::from(number.is_multiple_of(17))]
         )
     };
     let stranger = |random: &mut Random| {
@@ -309,7 +309,14 @@ pub fn write_trace(path: &Path, rows: u64) {
 }
 
 /// What the service does all day, as its log shows it: the cmdlet and its parameters.
-const NOISE: [(&str, &str, &[(&str, &str)]); 8] = [
+/// An operation of the service, what it was done to, and its parameters.
+type Noise = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+const NOISE: [Noise; 8] = [
     (
         "Install-ResourceConfig",
         "Resource Schema",

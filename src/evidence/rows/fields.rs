@@ -118,7 +118,7 @@ impl<'b> Splitter<'b> {
         loop {
             let field = match self.bytes.get(self.at) {
                 Some(b'"') => self.quoted(),
-                _ => text(self.to_end()),
+                _ => text(self.rest_of_field()),
             };
             self.table.fields.push(field);
             if self.bytes.get(self.at) != Some(&b',') {
@@ -136,7 +136,7 @@ impl<'b> Splitter<'b> {
     }
 
     /// Up to where a field ends that no quotes hold together.
-    fn to_end(&mut self) -> Range<usize> {
+    fn rest_of_field(&mut self) -> Range<usize> {
         let begin = self.at;
         let rest = self.rest();
         self.at += memchr3(b',', b'\n', b'\r', rest).unwrap_or(rest.len());
@@ -144,7 +144,7 @@ impl<'b> Splitter<'b> {
     }
 
     /// Up to the next quote, or the end of the text; goes on behind it.
-    fn to_quote(&mut self) -> Range<usize> {
+    fn quoted_part(&mut self) -> Range<usize> {
         let begin = self.at;
         let rest = self.rest();
         let Some(length) = memchr(b'"', rest) else {
@@ -158,7 +158,7 @@ impl<'b> Splitter<'b> {
 
     fn quoted(&mut self) -> Field {
         self.at += 1;
-        let range = self.to_quote();
+        let range = self.quoted_part();
         if let None | Some(b',' | b'\n' | b'\r') = self.bytes.get(self.at) {
             return text(range);
         }
@@ -169,10 +169,10 @@ impl<'b> Splitter<'b> {
             // The quote that is kept, and what stands behind it.
             let quote = self.at;
             self.at += 1;
-            let end = self.to_quote().end;
+            let end = self.quoted_part().end;
             self.copy(quote..end);
         }
-        let range = self.to_end();
+        let range = self.rest_of_field();
         self.copy(range);
         Field::Copy(short(begin), short(self.table.copies.len()))
     }

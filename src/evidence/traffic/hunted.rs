@@ -78,6 +78,10 @@ pub fn read(
     traffic: &mut Traffic,
 ) -> Result<i64, Reject> {
     let row: Row = serde_json::from_slice(row).map_err(|_| Reject::Malformed)?;
+    // No hour of any organization has so many mails.
+    if row.mails > 1 << 40 {
+        return Err(Reject::Malformed);
+    }
     let seconds = clock.seconds(row.hour.as_bytes()).ok_or(Reject::Time)?;
     let hour = seconds.div_euclid(3600);
     let name = row.connector.unwrap_or_default();

@@ -240,7 +240,10 @@ pub fn attribute(states: &[State<'_>], log: &AuditLog) -> Attribution {
         let later: Vec<&AuditRecord> = records
             .iter()
             .copied()
-            .filter(|record| record.time > last.at && !is_shown(record, &last))
+            .filter(|record| {
+                let near = record.time.duration_since(last.at) <= JITTER;
+                record.time > last.at && !(near && is_shown(record, &last))
+            })
             .collect();
         replay::stretch(before, None, &later, &mut found);
     } else {
