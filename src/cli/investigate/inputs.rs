@@ -127,7 +127,9 @@ impl Inputs {
             }
             let taken_at = &mut export.snapshot.taken_at;
             *taken_at = taken_at.or(arguments.taken_at);
-            console.problems(&export.problems);
+            if !export.problems.is_empty() {
+                console.problems(&export.problems);
+            }
         }
         if let (Some(repository), Some((name, _))) = (repository, configured) {
             for source in &sources {

@@ -1,5 +1,6 @@
 //! Counting mail, row by row. This is where ten million rows pass: what can be remembered is not looked up twice.
 
+use super::memory::Memory;
 use super::recipients::{Notes, Recipients};
 use super::routes::{Approved, Routes, address, domain_of};
 use super::{Cell, Hour, Traffic};
@@ -8,16 +9,13 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::hash::BuildHasher as _;
 
-/// So many different addresses, domains and names are remembered: an attacker may invent more.
-const MOST_REMEMBERED: usize = 1 << 16;
-
 /// Counts mail for one thread.
 pub struct Collector<'r> {
     routes: &'r Routes,
     hours: Vec<HashMap<Hour, Cell, FixedState>>,
-    addresses: HashMap<Vec<u8>, From, FixedState>,
-    names: HashMap<Vec<u8>, Option<usize>, FixedState>,
-    domains: HashMap<Vec<u8>, bool, FixedState>,
+    addresses: Memory<From>,
+    names: Memory<Option<usize>>,
+    domains: Memory<bool>,
     recipients: Notes<'r>,
     digests: FixedState,
     traffic: Traffic,
@@ -38,15 +36,14 @@ struct From {
 impl<'r> Collector<'r> {
     /// Counts mail by these connectors. All threads and files share the recipients.
     pub fn new(routes: &'r Routes, recipients: &'r Recipients) -> Self {
-        let remembering = || FixedState::with_seed(0);
         Self {
             routes,
             hours: (0..=routes.routes.len())
-                .map(|_| HashMap::with_hasher(remembering()))
+                .map(|_| HashMap::with_hasher(FixedState::with_seed(0)))
                 .collect(),
-            addresses: HashMap::with_hasher(remembering()),
-            names: HashMap::with_hasher(remembering()),
-            domains: HashMap::with_hasher(remembering()),
+            addresses: Memory::new(),
+            names: Memory::new(),
+            domains: Memory::new(),
             recipients: Notes::new(recipients),
             digests: FixedState::with_seed(0x5EED),
             traffic: Traffic::default(),
@@ -167,16 +164,14 @@ impl<'r> Collector<'r> {
     }
 
     fn from(&mut self, text: &[u8]) -> From {
-        if let Some(known) = self.addresses.get(text) {
-            return *known;
-        }
-        let address = std::str::from_utf8(text).ok().and_then(address);
-        let from = From {
-            route: address.and_then(|address| self.routes.of_address(address)),
-            address,
-        };
-        remember(&mut self.addresses, text, from);
-        from
+        let routes = self.routes;
+        self.addresses.get(text, || {
+            let address = std::str::from_utf8(text).ok().and_then(address);
+            From {
+                route: address.and_then(|address| routes.of_address(address)),
+                address,
+            }
+        })
     }
 
     /// The connector that a trace names; of several the first that is known.
@@ -184,26 +179,21 @@ impl<'r> Collector<'r> {
         if names.is_empty() {
             return None;
         }
-        if let Some(known) = self.names.get(names) {
-            return *known;
-        }
-        let text = String::from_utf8_lossy(names);
-        let whole = self.routes.named(text.trim());
-        let route = whole.or_else(|| {
-            let mut names = text.split([';', ',']).map(str::trim);
-            names.find_map(|name| self.routes.named(name))
-        });
-        remember(&mut self.names, names, route);
-        route
+        let routes = self.routes;
+        self.names.get(names, || {
+            let text = String::from_utf8_lossy(names);
+            let whole = routes.named(text.trim());
+            whole.or_else(|| {
+                let mut names = text.split([';', ',']).map(str::trim);
+                names.find_map(|name| routes.named(name))
+            })
+        })
     }
 
     fn is_own(&mut self, domain: &[u8]) -> bool {
-        if let Some(known) = self.domains.get(domain) {
-            return *known;
-        }
-        let own = self.routes.is_own(domain).unwrap_or(false);
-        remember(&mut self.domains, domain, own);
-        own
+        let routes = self.routes;
+        self.domains
+            .get(domain, || routes.is_own(domain).unwrap_or(false))
     }
 
     fn follow(&mut self, mail: &Mail<'_>, route: usize) {
@@ -227,11 +217,5 @@ impl<'r> Collector<'r> {
             });
         }
         all
-    }
-}
-
-fn remember<V>(known: &mut HashMap<Vec<u8>, V, FixedState>, text: &[u8], value: V) {
-    if known.len() < MOST_REMEMBERED {
-        known.insert(text.to_vec(), value);
     }
 }

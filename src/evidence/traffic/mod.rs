@@ -4,6 +4,7 @@
 mod cell;
 mod collect;
 mod hunted;
+mod memory;
 mod recipients;
 mod routes;
 

@@ -31,6 +31,7 @@ pub fn as_json(source: Source<'_>) -> Result<String, Problem> {
     let mut open: Vec<Open> = Vec::new();
     let mut scalar: Option<(String, Option<String>, String)> = None;
     let mut done: Vec<Open> = Vec::new();
+    let mut closed = false;
     loop {
         let at = usize::try_from(reader.buffer_position()).unwrap_or_default();
         let wrong = |reason: String| {
@@ -44,7 +45,7 @@ pub fn as_json(source: Source<'_>) -> Result<String, Problem> {
         };
         match reader.read_event() {
             Err(error) => return Err(wrong(error.to_string())),
-            Ok(Event::Eof) if open.is_empty() => break,
+            Ok(Event::Eof) if open.is_empty() && closed => break,
             Ok(Event::Eof) => return Err(wrong("it ends in the middle".to_owned())),
             Ok(Event::Start(tag)) => {
                 let line = line_at(source.text, at);
@@ -69,6 +70,7 @@ pub fn as_json(source: Source<'_>) -> Result<String, Problem> {
             Ok(Event::Empty(tag)) => {
                 let line = line_at(source.text, at);
                 match tag.local_name().as_ref() {
+                    "Objs" => closed = true,
                     "LST" | "IE" => {
                         if let Some(own) = open.last_mut() {
                             own.items = Some(Vec::new());
@@ -99,6 +101,7 @@ pub fn as_json(source: Source<'_>) -> Result<String, Problem> {
                 }
             }
             Ok(Event::End(tag)) => match tag.local_name().as_ref() {
+                "Objs" => closed = true,
                 "Obj" => {
                     if let Some(own) = open.pop() {
                         match open.last_mut() {
