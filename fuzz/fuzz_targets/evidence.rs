@@ -31,8 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = read_configuration(&found);
     let progress = Progress(&|_| ());
     if let Ok((log, _)) = read_logs(&found, &progress) {
-        let attribution = attribute(&[], &log);
-        assert!(attribution.changes.len() <= 4 * log.records.len() + 4);
+        let _ = attribute(&[], &log);
     }
     let routes = Routes {
         routes: vec![Route {

@@ -40,6 +40,9 @@ fn numbers(text: &[u8]) -> Option<(i8, i8, i16)> {
     (parts.next().is_none() && numbers.2 >= 1000).then_some(numbers)
 }
 
+/// 1990 to 2100, in Unix seconds.
+const TIMES: std::ops::Range<i64> = 631_152_000..4_102_444_800;
+
 /// Reads times of one column. The hour of the time before is remembered, as rows are mostly in order.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -58,8 +61,13 @@ impl Clock {
         }
     }
 
-    /// Unix seconds of a UTC time; `None` where it cannot be read for certain.
+    /// Unix seconds of a UTC time; `None` where it cannot be read for certain, or is of no time in which there was such
+    /// a service.
     pub fn seconds(&mut self, text: &[u8]) -> Option<i64> {
+        self.any(text).filter(|seconds| TIMES.contains(seconds))
+    }
+
+    fn any(&mut self, text: &[u8]) -> Option<i64> {
         self.iso(text)
             .or_else(|| {
                 parse_service_time(std::str::from_utf8(text).ok()?).map(|time| time.as_second())

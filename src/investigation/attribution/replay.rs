@@ -248,7 +248,8 @@ impl Stretch<'_> {
             }
         });
         let (from, to) = self.between;
-        let inside = stamp.filter(|stamp| from.is_none_or(|from| *stamp >= from - super::JITTER));
+        let inside = stamp
+            .filter(|stamp| from.is_none_or(|from| stamp.duration_since(from) >= -super::JITTER));
         inside.or(to).or(from).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
