@@ -4,6 +4,7 @@
 //! records are replayed: what they lead to and what is there are compared, and
 //! each way in which they can disagree is something of its own.
 
+mod against;
 pub mod claim;
 mod replay;
 
