@@ -7,6 +7,7 @@
 mod against;
 pub mod claim;
 mod replay;
+mod stretch;
 
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
@@ -233,7 +234,7 @@ pub fn attribute(states: &[State<'_>], log: &AuditLog) -> Attribution {
     for state in states {
         let from = before.map(|own| own.at);
         let within = records_between(&records, from, Some(state.at), before, state);
-        replay::stretch(before, Some(*state), &within, &mut found);
+        stretch::stretch(before, Some(*state), &within, &mut found);
         before = Some(*state);
     }
     // What was done since the last state was read nothing shows yet.
@@ -246,9 +247,9 @@ pub fn attribute(states: &[State<'_>], log: &AuditLog) -> Attribution {
                 record.time > last.at && !(near && is_shown(record, &last))
             })
             .collect();
-        replay::stretch(before, None, &later, &mut found);
+        stretch::stretch(before, None, &later, &mut found);
     } else {
-        replay::stretch(None, None, &records, &mut found);
+        stretch::stretch(None, None, &records, &mut found);
     }
     found.changes.sort_by(|one, other| {
         (one.at, &one.connector.name).cmp(&(other.at, &other.connector.name))
