@@ -8,7 +8,7 @@ use crate::document::reader::nearest;
 use crate::hostile_text::visible;
 use crate::investigation::indicator::{self, Indicator};
 use crate::policy::rule::{About, Rule};
-use crate::report::human::{WIDTH, wrap};
+use crate::report::terminal::{WIDTH, wrap};
 use owo_colors::OwoColorize as _;
 use std::fmt::Write as _;
 

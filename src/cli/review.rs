@@ -2,7 +2,7 @@
 
 use crate::finding::{Direction, Severity};
 use crate::hostile_text::visible;
-use crate::report::human::wrap;
+use crate::report::terminal::wrap;
 use crate::review::{Line, Review};
 use owo_colors::OwoColorize as _;
 use std::fmt::Write as _;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 
 /// What one answer of a trace holds at most.
@@ -213,7 +214,7 @@ fn rows(
             .collect();
         workers
             .into_iter()
-            .filter_map(|worker| worker.join().ok())
+            .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
             .collect()
     });
     let counted = counted?;

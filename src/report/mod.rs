@@ -16,6 +16,7 @@ pub mod notification;
 pub mod pipeline;
 pub mod plan;
 pub mod sarif;
+pub mod terminal;
 
 use crate::assessment::Assessment;
 use crate::digest::Digest;

@@ -367,6 +367,20 @@ fn thresholds_are_the_operators_word_and_the_report_says_so() {
         .expect(0, &["volume-rise.days = 14"]);
 }
 
+/// The digests of a case's evidence, held against those of another program.
+fn every_file_has_the_digest_of_its_bytes(kept: &Path, least: usize) {
+    let kept: Value = serde_json::from_slice(&fs::read(kept).unwrap()).unwrap();
+    let files = kept["files"].as_array().unwrap();
+    assert!(files.len() >= least, "{files:?}");
+    for file in files {
+        let path = file["path"].as_str().unwrap();
+        let sum = Command::new("sha256sum").arg(path).output().unwrap();
+        let sum = String::from_utf8(sum.stdout).unwrap();
+        let sum = sum.split_whitespace().next().unwrap();
+        assert_eq!(file["digest"], format!("sha256:{sum}"), "{path}");
+    }
+}
+
 #[test]
 fn a_case_is_worked_through_in_order_and_checked_by_sha256sum() {
     let folder = folder();
@@ -381,6 +395,12 @@ fn a_case_is_worked_through_in_order_and_checked_by_sha256sum() {
     )
     .unwrap();
     let evidence = folder.path().join("evidence").display().to_string();
+    // What is no evidence, and larger than what is looked at, has a digest as well.
+    fs::write(
+        folder.path().join("evidence/notes.txt"),
+        "met bob\n".repeat(20_000),
+    )
+    .unwrap();
     let repo = Repo::empty();
     let case = |more: &[&str]| repo.run(more);
     case(&[
@@ -393,6 +413,7 @@ fn a_case_is_worked_through_in_order_and_checked_by_sha256sum() {
         NOW,
     ])
     .expect(13, &["the case is in cases/2026-11-21-spam"]);
+    every_file_has_the_digest_of_its_bytes(&repo.path("cases/2026-11-21-spam/evidence.json"), 6);
     let shown = case(&["case", "show", "spam"]).expect(0, &["step 3", "unblock-", "[ ] revert"]);
     let unblock = shown
         .stdout

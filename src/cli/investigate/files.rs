@@ -1,16 +1,33 @@
 //! Files of evidence on disk.
 
 use crate::cli::Failure;
+use crate::digest::{Digest, Digesting};
 use crate::evidence::{File, Form};
 use jiff::Timestamp;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// A file on disk.
 pub(super) struct DiskFile {
     path: PathBuf,
     shown: String,
     size: u64,
+    /// Its digest, once it was read to its end; `None` where nobody wants to know.
+    digest: Option<OnceLock<Digest>>,
+}
+
+impl DiskFile {
+    /// The digest of the bytes that were read, where it is wanted. What was told by its beginning alone is read now.
+    pub fn digest(&self) -> io::Result<Option<Digest>> {
+        let Some(slot) = &self.digest else {
+            return Ok(None);
+        };
+        if slot.get().is_none() {
+            io::copy(&mut self.open()?, &mut io::sink())?;
+        }
+        Ok(slot.get().copied())
+    }
 }
 
 impl File for DiskFile {
@@ -23,7 +40,33 @@ impl File for DiskFile {
     }
 
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(std::fs::File::open(&self.path)?))
+        let file = std::fs::File::open(&self.path)?;
+        Ok(match &self.digest {
+            Some(slot) if slot.get().is_none() => Box::new(Noting {
+                file,
+                digest: Digesting::default(),
+                slot,
+            }),
+            _ => Box::new(file),
+        })
+    }
+}
+
+/// A file that is read, and whose digest is noted at its end: that of the very bytes that were judged.
+struct Noting<'s> {
+    file: std::fs::File,
+    digest: Digesting,
+    slot: &'s OnceLock<Digest>,
+}
+
+impl Read for Noting<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.digest.add(buffer.get(..read).unwrap_or_default());
+        if read == 0 && !buffer.is_empty() {
+            let _ = self.slot.set(self.digest.clone().finish());
+        }
+        Ok(read)
     }
 }
 
@@ -71,7 +114,7 @@ impl File for Answered {
 const MOST_DEPTH: usize = 8;
 
 /// The files below a path, by name. Links are not followed: evidence is what is there.
-pub(super) fn below(path: &Path) -> Result<Vec<DiskFile>, Failure> {
+pub(super) fn below(path: &Path, digests: bool) -> Result<Vec<DiskFile>, Failure> {
     let mut found = Vec::new();
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if metadata.is_dir() {
@@ -80,6 +123,9 @@ pub(super) fn below(path: &Path) -> Result<Vec<DiskFile>, Failure> {
         found.push(file(path.to_owned(), metadata.len()));
     }
     found.sort_by(|one, other| one.shown.cmp(&other.shown));
+    for file in found.iter_mut().filter(|_| digests) {
+        file.digest = Some(OnceLock::new());
+    }
     Ok(found)
 }
 
@@ -118,6 +164,7 @@ fn file(path: PathBuf, size: u64) -> DiskFile {
         shown: path.to_string_lossy().replace('\\', "/"),
         path,
         size,
+        digest: None,
     }
 }
 

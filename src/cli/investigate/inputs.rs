@@ -69,7 +69,8 @@ impl Inputs {
             configured(arguments, repository)?
         };
         let sources = sources(arguments, configured.map(|(_, tenant)| tenant))?;
-        let disk = disk(&sources)?;
+        // Digests are for those who check a case; they take their time with gigabytes.
+        let disk = disk(&sources, arguments.case.is_some())?;
         let is_live = sources.iter().any(|own| matches!(own, From::Live));
         let service = match (repository, configured) {
             (Some(repository), Some(tenant)) if is_live || arguments.hunt => Some(Service {
@@ -182,6 +183,13 @@ impl Inputs {
         reports.extend(unknown.map(crate::evidence::Found::report));
         reports.sort_by(|one, other| one.path.cmp(&other.path));
         drop(found);
+        for file in &disk {
+            let digest = file
+                .digest()
+                .map_err(|error| failed((file.path().to_owned(), error)))?;
+            let own = reports.iter_mut().filter(|own| own.path == file.path());
+            own.for_each(|own| own.digest = own.digest.or(digest));
+        }
         Ok(Self {
             tenant: tenant.unwrap_or_else(|| name_of(&organization)),
             organization,
@@ -293,11 +301,11 @@ fn sources(arguments: &InvestigateArgs, tenant: Option<&Tenant>) -> Result<Vec<F
     }
 }
 
-fn disk(sources: &[From]) -> Result<Vec<DiskFile>, Failure> {
+fn disk(sources: &[From], digests: bool) -> Result<Vec<DiskFile>, Failure> {
     let mut all = Vec::new();
     for source in sources {
         if let From::Path(path) = source {
-            all.extend(files::below(path)?);
+            all.extend(files::below(path, digests)?);
         }
     }
     if all.is_empty() && sources.iter().all(|own| matches!(own, From::Path(_))) {

@@ -2,7 +2,7 @@
 //! service, and `EmailEvents` as hunting and as streaming write them.
 
 use super::table::bare;
-use super::{Columns, Fate, Field, Mail, Part, Reject};
+use super::{Columns, Field, Mail, Part, Reject, fate, from_ip};
 use crate::evidence::date::Clock;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
@@ -25,18 +25,6 @@ pub fn read(row: &[u8], clock: &mut Clock, each: impl FnOnce(Mail<'_>)) -> Resul
     if recipient.is_empty() {
         return Err(Reject::Recipient);
     }
-    let from_ip = match field(Field::FromIp).unwrap_or_default() {
-        b"" => field(Field::FromIpv6).unwrap_or_default(),
-        address => address,
-    };
-    let fate = match (field(Field::Status), field(Field::Action)) {
-        (Some(status), _) => Some(Fate::of_status(status)),
-        (None, Some(action)) => Some(Fate::of_delivery(
-            action,
-            field(Field::Location).unwrap_or_default(),
-        )),
-        (None, None) => None,
-    };
     // A streamed row says `"Connectors": null` for none; a trace without the column says nothing.
     let connector = row
         .names_connectors
@@ -46,8 +34,8 @@ pub fn read(row: &[u8], clock: &mut Clock, each: impl FnOnce(Mail<'_>)) -> Resul
         sender: bare(field(Field::Sender).unwrap_or_default()),
         header_sender: field(Field::HeaderSender),
         recipient,
-        from_ip,
-        fate,
+        from_ip: from_ip(field),
+        fate: fate(field),
         connector,
         id: field(Field::Id).unwrap_or_default(),
         part: Part::Whole,

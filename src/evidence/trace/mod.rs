@@ -65,3 +65,23 @@ impl Reject {
         }
     }
 }
+
+/// The address that a mail came from, by whichever field of a row holds it.
+fn from_ip<'r>(field: impl Fn(Field) -> Option<&'r [u8]>) -> &'r [u8] {
+    match field(Field::FromIp).unwrap_or_default() {
+        b"" => field(Field::FromIpv6).unwrap_or_default(),
+        address => address,
+    }
+}
+
+/// What became of a mail, by the status of a trace or the delivery of `EmailEvents`.
+fn fate<'r>(field: impl Fn(Field) -> Option<&'r [u8]>) -> Option<Fate> {
+    match (field(Field::Status), field(Field::Action)) {
+        (Some(status), _) => Some(Fate::of_status(status)),
+        (None, Some(action)) => {
+            let location = field(Field::Location).unwrap_or_default();
+            Some(Fate::of_delivery(action, location))
+        }
+        (None, None) => None,
+    }
+}

@@ -1,6 +1,6 @@
 //! Rows of CSV traces: `Get-MessageTraceV2 | Export-Csv`, historical searches in both forms, `EmailEvents`.
 
-use super::{Columns, Fate, Field, Mail, Part, Reject};
+use super::{Columns, Fate, Field, Mail, Part, Reject, fate, from_ip};
 use crate::evidence::date::Clock;
 use crate::evidence::rows::fields::Row;
 
@@ -27,21 +27,9 @@ pub fn read<'r>(
     };
     let time = field(Field::Time).unwrap_or_default();
     let seconds = clock.seconds(time).ok_or(Reject::Time)?;
-    let from_ip = match field(Field::FromIp).unwrap_or_default() {
-        b"" => field(Field::FromIpv6).unwrap_or_default(),
-        address => address,
-    };
-    let fate = match (field(Field::Status), field(Field::Action)) {
-        (Some(status), _) => Some(Fate::of_status(status)),
-        (None, Some(action)) => Some(Fate::of_delivery(
-            action,
-            field(Field::Location).unwrap_or_default(),
-        )),
-        (None, None) => None,
-    };
     let fate = match part {
         Part::Arrival => None,
-        Part::Whole => fate,
+        Part::Whole => fate(field),
         Part::End => {
             let told = field(Field::RecipientStatus).map(Fate::of_status);
             let told = told.filter(|fate| *fate != Fate::Other);
@@ -57,7 +45,7 @@ pub fn read<'r>(
         sender: bare(field(Field::Sender).unwrap_or_default()),
         header_sender: field(Field::HeaderSender),
         recipient: b"",
-        from_ip,
+        from_ip: from_ip(field),
         fate,
         connector: field(Field::Connector),
         id: field(Field::Id).unwrap_or_default(),

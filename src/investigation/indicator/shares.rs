@@ -73,8 +73,8 @@ pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
             0.0
         }
     };
-    let message = match strength {
-        Strength::Strong => format!(
+    let message = match (unusual, always) {
+        (true, _) => format!(
             "{:.0} of {:.0} within 24 hours ({:.1} %) are {}, where {:.1} % is usual",
             share.part,
             share.whole,
@@ -82,15 +82,15 @@ pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
             asked.what,
             100.0 * share.usual
         ),
-        Strength::Weak => format!(
-            "{part:.0} of {whole:.0} ({:.1} %) are {}, all through the trace",
+        (false, _) => format!(
+            "{part:.0} of {whole:.0} ({:.1} %) are {}{}",
             percent(part, whole),
-            asked.what
-        ),
-        _ => format!(
-            "{part:.0} of {whole:.0} ({:.1} %) are {}",
-            percent(part, whole),
-            asked.what
+            asked.what,
+            if always {
+                ", all through the trace"
+            } else {
+                ""
+            }
         ),
     };
     let measured = (share.excess / mails).min(share.part / (least_share * share.whole).max(1.0));
@@ -108,5 +108,5 @@ pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
     .number("in all", part)
     .number("of all", whole)
     .limits(case.thresholds, &limits)
-    .at((share.window.0..=share.window.1).filter(|_| strength == Strength::Strong))
+    .at((share.window.0..=share.window.1).filter(|_| unusual))
 }

@@ -5,6 +5,7 @@
 mod summary;
 mod values;
 
+use super::terminal::labelled;
 use super::{Judged, Report};
 use crate::assessment::Times;
 use crate::document::time::words;
@@ -12,13 +13,11 @@ use crate::finding::{Direction, Finding, Severity, Since, Status, Subject, excer
 use crate::hostile_text::{spelled, visible};
 use crate::verdict::Verdict;
 use owo_colors::{OwoColorize as _, Style};
-use similar::{ChangeTag, TextDiff};
+use similar::DiffTag;
+use similar::algorithms::{Capture, myers};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use values::list_values;
-
-/// Lines are wrapped at this many characters.
-pub const WIDTH: usize = 100;
 
 /// Renders the report with terminal styles.
 pub fn render(report: &Report<'_>) -> String {
@@ -64,30 +63,8 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A word in the margin, then text wrapped beside it.
-    fn labelled(
-        &mut self,
-        indent: usize,
-        label: &str,
-        style: Style,
-        label_width: usize,
-        text: &str,
-    ) {
-        let left = indent + label_width;
-        for (index, line) in wrap(text, WIDTH.saturating_sub(left))
-            .into_iter()
-            .enumerate()
-        {
-            let shown = if index == 0 { label } else { "" };
-            let padding = label_width.saturating_sub(shown.chars().count());
-            let _ = writeln!(
-                self.text,
-                "{:indent$}{}{:padding$}{line}",
-                "",
-                shown.style(style),
-                ""
-            );
-        }
+    fn labelled(&mut self, indent: usize, label: &str, style: Style, width: usize, text: &str) {
+        labelled(&mut self.text, indent, (label, style, width), text);
     }
 
     fn tenant(&mut self, tenant: &Judged) {
@@ -281,12 +258,11 @@ impl Page {
                 finding.actual.as_ref(),
             );
         }
-        for change in TextDiff::from_lines(before.as_str(), after.as_str()).iter_all_changes() {
-            let line = change.value().trim_end_matches('\n');
-            let shown = match change.tag() {
-                ChangeTag::Delete => format!("- {line}").red().to_string(),
-                ChangeTag::Insert => format!("+ {line}").green().to_string(),
-                ChangeTag::Equal => format!("  {line}"),
+        for (mark, line) in line_by_line(&before, &after) {
+            let shown = match mark {
+                '-' => format!("- {line}").red().to_string(),
+                '+' => format!("+ {line}").green().to_string(),
+                _ => format!("  {line}"),
             };
             self.line(6, &shown);
         }
@@ -465,24 +441,28 @@ fn by_connector(findings: &[Finding]) -> Vec<(Option<&Subject>, Vec<&Finding>)> 
     groups
 }
 
-/// A name between quotes, with its own quotes and anything dangerous shown.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", visible(&excerpt(name)).replace('"', "\\\""))
-}
-
-/// Breaks text at white space into lines of at most `width` characters; longer words stay whole.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let Some(line) = lines.last_mut() else { break };
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
+/// The lines of both texts, each with `-` where only the first has it, `+` where only the second.
+fn line_by_line<'t>(before: &'t str, after: &'t str) -> Vec<(char, &'t str)> {
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (before.lines().collect(), after.lines().collect());
+    let mut steps = Capture::new();
+    let Ok(()) = myers::diff(&mut steps, &before, 0..before.len(), &after, 0..after.len());
+    let mut lines = Vec::new();
+    for step in steps.ops() {
+        let old = before.get(step.old_range()).unwrap_or_default();
+        let new = after.get(step.new_range()).unwrap_or_default();
+        match step.tag() {
+            DiffTag::Equal => lines.extend(old.iter().map(|line| (' ', *line))),
+            _ => {
+                lines.extend(old.iter().map(|line| ('-', *line)));
+                lines.extend(new.iter().map(|line| ('+', *line)));
+            }
         }
     }
     lines
+}
+
+/// A name between quotes, with its own quotes and anything dangerous shown.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", visible(&excerpt(name)).replace('"', "\\\""))
 }

@@ -1,8 +1,9 @@
 //! The last lines: how many tenants, by what they were judged, and how the run ends.
 
-use super::{Page, WIDTH, meaning, wrap};
+use super::{Page, meaning};
 use crate::finding::{Severity, Since};
 use crate::hostile_text::visible;
+use crate::report::terminal::{WIDTH, wrap};
 use crate::report::{Report, counted};
 use crate::trust::Rollback;
 use crate::verdict::Verdict;

@@ -8,7 +8,7 @@ use crate::investigation::attribution::Known;
 use crate::investigation::indicator::Strength;
 use crate::investigation::runbook::ItemState;
 use crate::investigation::verdict::CaseVerdict;
-use crate::report::human::{WIDTH, wrap};
+use crate::report::terminal::labelled;
 use owo_colors::{OwoColorize as _, Style};
 use std::fmt::Write as _;
 
@@ -47,18 +47,12 @@ impl Page {
     }
 
     fn labelled(&mut self, indent: usize, label: &str, style: Style, width: usize, text: &str) {
-        let lines = wrap(&visible(text), WIDTH.saturating_sub(indent + width));
-        for (index, line) in lines.iter().enumerate() {
-            let shown = if index == 0 { label } else { "" };
-            let padding = width.saturating_sub(shown.chars().count());
-            let _ = writeln!(
-                self.text,
-                "{:indent$}{}{:padding$}{line}",
-                "",
-                shown.style(style),
-                ""
-            );
-        }
+        labelled(
+            &mut self.text,
+            indent,
+            (label, style, width),
+            &visible(text),
+        );
     }
 
     fn title(&mut self, title: &str) {

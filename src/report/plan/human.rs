@@ -5,7 +5,7 @@ use super::totals;
 use crate::finding::{Direction, Severity, excerpt};
 use crate::hostile_text::{spelled, visible};
 use crate::plan::{Action, Assignment, Plan, Purpose, Step};
-use crate::report::human::{WIDTH, wrap};
+use crate::report::terminal::labelled;
 use jiff::Timestamp;
 use owo_colors::{OwoColorize as _, Style};
 use std::fmt::Write as _;
@@ -32,21 +32,9 @@ impl Page {
         let _ = writeln!(self.text, "{:indent$}{text}", "");
     }
 
-    /// A word in the margin, then text wrapped beside it.
     fn labelled(&mut self, indent: usize, label: &str, style: Style, text: &str) {
         const MARGIN: usize = 11;
-        let width = WIDTH.saturating_sub(indent + MARGIN);
-        for (index, line) in wrap(text, width).into_iter().enumerate() {
-            let shown = if index == 0 { label } else { "" };
-            let padding = MARGIN.saturating_sub(shown.chars().count());
-            let _ = writeln!(
-                self.text,
-                "{:indent$}{}{:padding$}{line}",
-                "",
-                shown.style(style),
-                ""
-            );
-        }
+        labelled(&mut self.text, indent, (label, style, MARGIN), text);
     }
 
     fn head(&mut self, plan: &Plan, now: Timestamp) {
