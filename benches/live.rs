@@ -1,7 +1,8 @@
 //! Reading the live service, against the emulator with 50 ms a request; and how checking grows with a fleet.
 //!
-//! `cargo bench --bench live`; `TENANTS=1000 JOBS=16 LARGE=10000` set sizes, `ONLY=one|fleet|files` takes one
-//! part. Prints ratios to what cannot be less: requests × latency ÷ concurrency, and ten times a tenth of a fleet.
+//! `cargo bench --bench live`; `TENANTS=1000 JOBS=16 LARGE=10000 CHANGES=10` set sizes, `ONLY=one|fleet|files|watch`
+//! takes one part. Prints ratios to what cannot be less: requests × latency ÷ concurrency, and ten times a tenth of a
+//! fleet; and how long after a change `watch` alerts, at an interval, while the audit log has no answer.
 //! Asserts nothing, as machines differ.
 
 #![allow(
@@ -19,11 +20,14 @@ mod emulator;
 #[path = "shared/mod.rs"]
 mod shared;
 
+use connguard::digest::Digest;
 use emulator::{Emulator, Options, identities};
 use serde_json::{Value, json};
 use shared::{NOW, make_fleet};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -45,6 +49,9 @@ fn main() {
     }
     if wanted("files") {
         files(number("LARGE", 10_000));
+    }
+    if wanted("watch") {
+        watch(number("CHANGES", 10));
     }
 }
 
@@ -139,6 +146,107 @@ fn files(large: usize) {
         memory(&large_folder),
         memory(&small_folder)
     );
+}
+
+/// The longest time from a change to its alert.
+fn watch(changes: usize) {
+    const INTERVAL: Duration = Duration::from_secs(3);
+    let folder = tempfile::tempdir().unwrap();
+    let (emulator, mut organization) = rehearsal(folder.path());
+    let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = format!("http://{}/", receiver.local_addr().unwrap());
+    let root = fs::read_to_string(folder.path().join("trust/root.yaml")).unwrap();
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_connguard"))
+        .args(["watch", "--tenant", "contoso", "--rehearsal"])
+        .args(["--notify", "webhook=CONNGUARD_HOOK"])
+        .args(["--interval", &format!("{}s", INTERVAL.as_secs())])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("CONNGUARD_SECRET", identities::SECRET)
+        .env("CONNGUARD_ROOT", Digest::of(root.as_bytes()).to_string())
+        .env("CONNGUARD_HOOK", hook)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(watch.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("(exit 0)")));
+    std::thread::spawn(move || said.for_each(drop));
+    let id = organization["organization"]["tenant_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let delays: Vec<Duration> = (0..changes)
+        .map(|number| {
+            // At every part of the interval.
+            std::thread::sleep(INTERVAL.mul_f64(number as f64 / changes as f64));
+            let addresses = &mut organization["inbound_connectors"][0]["SenderIPAddresses"];
+            let address = json!(format!("198.51.100.{}", number + 1));
+            addresses.as_array_mut().unwrap().push(address);
+            let connectors = organization["inbound_connectors"].as_array().unwrap();
+            let changed = Instant::now();
+            assert!(emulator.set(&id, connectors.clone()));
+            let (mut alert, _) = receiver.accept().unwrap();
+            let delay = changed.elapsed();
+            take(&mut alert);
+            delay
+        })
+        .collect();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let longest = delays.iter().max().copied().unwrap_or_default();
+    println!(
+        "watch: {changes} changes told {:?} after them (median), {longest:?} at most: the interval of {INTERVAL:?} and {:?}",
+        median(delays),
+        longest.saturating_sub(INTERVAL)
+    );
+}
+
+/// Reads a message to its end and says thanks.
+fn take(alert: &mut TcpStream) {
+    let mut message = BufReader::new(&mut *alert);
+    let mut length = 0;
+    let mut line = String::new();
+    while message.read_line(&mut line).unwrap() > 2 {
+        let header = line.to_lowercase();
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        line.clear();
+    }
+    io::copy(&mut message.take(length), &mut io::sink()).unwrap();
+    alert
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .unwrap();
+}
+
+/// The signed organization of the rehearsal, whose audit log never answers.
+fn rehearsal(folder: &Path) -> (Emulator, Value) {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/rehearsal");
+    for part in ["trust", "policies", "baselines"] {
+        let done = Command::new("cp")
+            .arg("-r")
+            .args([example.join(part), folder.join(part)])
+            .status();
+        assert!(done.unwrap().success());
+    }
+    let path = example.join("organizations/contoso.json");
+    let organization: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let emulator = Emulator::start(Options {
+        tenants: vec![organization.clone()],
+        latency: LATENCY,
+        audit_polls: u32::MAX,
+        ..Options::default()
+    })
+    .unwrap();
+    let graph = format!("endpoints: {{ graph: \"{}\", ", emulator.graph());
+    let config = fs::read_to_string(example.join("connguard.yaml")).unwrap();
+    let config = config
+        .replace("http://127.0.0.1:8440", &emulator.login())
+        .replace("http://127.0.0.1:8441", &emulator.exchange())
+        .replace("endpoints: { ", &graph);
+    fs::write(folder.join("connguard.yaml"), config).unwrap();
+    (emulator, organization)
 }
 
 /// An emulator of so many organizations, and a configuration that reads them all.

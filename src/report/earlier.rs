@@ -88,6 +88,12 @@ impl EarlierReport {
         self.verdicts.get(tenant).map(String::as_str)
     }
 
+    /// The open findings of a tenant then, as far as they were kept.
+    pub fn findings(&self, tenant: &str) -> Vec<Finding> {
+        let known = self.tenants.get(tenant);
+        known.into_iter().flatten().map(Known::finding).collect()
+    }
+
     /// The same of the findings of the run itself; `key` is what their fingerprints are bound to.
     pub fn mark_own(&self, findings: &mut [Finding], key: &str) {
         since(findings, &self.own, key);

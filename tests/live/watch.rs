@@ -3,8 +3,9 @@
 use crate::emulator::Options;
 use crate::world::{RELAY, SECRET, World};
 use serde_json::Value;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// A receiver of messages on this machine.
@@ -137,4 +138,79 @@ fn a_round_that_fails_is_said_and_the_next_one_works() {
     );
     let second = round(&world, &receiver);
     assert_eq!(second.code, 0, "{second:?}");
+}
+
+#[test]
+fn what_could_not_be_seen_for_a_round_is_not_told_again() {
+    let world = World::attacked();
+    let receiver = Receiver::new();
+    round(&world, &receiver);
+    let told = receiver.told();
+    assert_eq!(told.len(), 1);
+    // The service is down for a round, which is told; what is wrong with the connectors was told before.
+    let down = |fault: &str| world.emulator.add_fault(fault.parse().unwrap());
+    down("Get-InboundConnector=500");
+    let blind = round(&world, &receiver);
+    assert_eq!(blind.code, 1, "{blind:?}");
+    assert_eq!(receiver.told().len(), 2);
+    world.emulator.clear();
+    let again = round(&world, &receiver);
+    assert_eq!(again.code, 14, "{again:?}");
+    assert_eq!(receiver.told().len(), 2);
+    // Neither is what the log said, when it does not answer.
+    down("audit-query=403-nul");
+    round(&world, &receiver);
+    world.emulator.clear();
+    round(&world, &receiver);
+    assert_eq!(receiver.told().len(), 2);
+}
+
+#[test]
+fn no_alert_waits_for_the_audit_log() {
+    // A query of the log that never ends.
+    let options = Options {
+        audit_polls: u32::MAX,
+        ..Options::default()
+    };
+    let world = World::with(options, |_| ());
+    let receiver = Receiver::new();
+    let pin = world.repo.pin();
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_connguard"))
+        .args([
+            "watch",
+            "--tenant",
+            "contoso",
+            "--rehearsal",
+            "--interval",
+            "200ms",
+        ])
+        .args(["--notify", "webhook=CONNGUARD_HOOK"])
+        .current_dir(world.repo.path(""))
+        .env_clear()
+        .envs([
+            ("CONNGUARD_SECRET", SECRET),
+            ("CONNGUARD_ROOT", &pin),
+            ("CONNGUARD_HOOK", &receiver.url),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A round that saw nothing unusual, before the change.
+    let mut said = BufReader::new(watch.stderr.take().unwrap()).lines();
+    let round = said.find(|line| line.as_ref().unwrap().contains("(exit 0)"));
+    assert!(round.is_some(), "no round ended");
+    let mut organization = crate::world::organization();
+    crate::world::attack(&mut organization);
+    let connectors = organization["inbound_connectors"].as_array().unwrap();
+    world.emulator.set(crate::world::TENANT, connectors.clone());
+    let round = said.find(|line| line.as_ref().unwrap().contains("(exit 14)"));
+    let told = receiver.told();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert!(round.is_some(), "no round saw it");
+    assert!(
+        told.last().is_some_and(|own| own.contains("198.51.100.7")),
+        "{told:?}"
+    );
 }

@@ -5,7 +5,7 @@ use super::files::Answered;
 use crate::cli::Failure;
 use crate::cli::config::{Exchange, Tenant};
 use crate::cli::console::Console;
-use crate::cli::live::{self, Live};
+use crate::cli::live::{self, Live, LiveArgs};
 use crate::cli::repository::Repository;
 use crate::evidence::Form;
 use crate::evidence::audit::HUNTED_OPERATIONS;
@@ -13,6 +13,7 @@ use crate::evidence::hunt::{Asked, Engine, Query};
 use crate::evidence::traffic::Routes;
 use crate::exchange::Fault;
 use crate::exchange::answer::Answer;
+use crate::parallel::in_parallel_by;
 use crate::snapshot::Snapshot;
 use jiff::{SignedDuration, Timestamp};
 
@@ -35,12 +36,8 @@ impl Service<'_> {
         tenant.exchange().ok_or_else(|| live::not_configured(name))
     }
 
-    fn live(&self) -> Live {
-        let wide = crate::cli::live::LiveArgs {
-            around: true,
-            ..self.arguments.live.clone()
-        };
-        Live::new(&wide, &self.repository.folder, self.console)
+    fn patient(&self) -> Live {
+        Live::patient(&self.arguments.live, &self.repository.folder, self.console)
     }
 
     /// The time that is asked for.
@@ -53,21 +50,31 @@ impl Service<'_> {
     /// The connectors as they are.
     pub fn snapshot(&self) -> Result<Snapshot, Failure> {
         let (name, tenant) = self.tenant;
-        self.live().whole(name, tenant, self.exchange()?, self.now)
+        let wide = LiveArgs {
+            around: true,
+            ..self.arguments.live.clone()
+        };
+        let live = Live::new(&wide, &self.repository.folder, self.console);
+        live.whole(name, tenant, self.exchange()?, self.now)
     }
 
     /// What the audit log says. What cannot be read is said and left out: a state without a log is still worth something.
     pub fn log(&self) -> Result<Vec<Answered>, Failure> {
         let (name, tenant) = self.tenant;
         let exchange = self.exchange()?;
-        let mut all = Vec::new();
-        for (what, types) in [("Exchange", EXCHANGE), ("Entra", ENTRA)] {
-            let read = self.live().with_endpoints(
+        // Each takes minutes, and none waits for the other.
+        let parts = [("Exchange", EXCHANGE), ("Entra", ENTRA)];
+        let read = in_parallel_by(parts.len(), &parts, |(what, types)| {
+            let read = self.patient().with_endpoints(
                 tenant,
                 exchange,
                 crate::exchange::Endpoints::for_graph,
-                |service, _| service.audit_records(self.window(), &types, &HUNTED_OPERATIONS),
+                |service, _| service.audit_records(self.window(), types, &HUNTED_OPERATIONS),
             );
+            (*what, read)
+        });
+        let mut all = Vec::new();
+        for (what, read) in read {
             match read {
                 Ok(answer) => all.push(self.answered(
                     &format!("{name} audit log ({what})"),
@@ -83,7 +90,7 @@ impl Service<'_> {
     /// What the message trace says.
     pub fn trace(&self) -> Result<Vec<Answered>, Failure> {
         let (name, tenant) = self.tenant;
-        let read = self.live().with(tenant, self.exchange()?, |service, _| {
+        let read = self.patient().with(tenant, self.exchange()?, |service, _| {
             service.message_trace(self.window())
         });
         match read {
@@ -110,7 +117,7 @@ impl Service<'_> {
         let Some(query) = Query::named("mail-by-hour") else {
             return Ok(Vec::new());
         };
-        let read = self.live().with_endpoints(
+        let read = self.patient().with_endpoints(
             tenant,
             self.exchange()?,
             crate::exchange::Endpoints::for_graph,

@@ -7,6 +7,7 @@
 //! walks. What still fails at run time makes the rule not evaluated, never passed.
 
 mod check;
+mod functions;
 
 use super::{Check, Condition, Offence, Subject, combination, describe};
 use crate::connector::Connector;
@@ -24,7 +25,7 @@ use std::sync::{Arc, LazyLock};
 /// The longest expression, in bytes.
 const LONGEST: usize = 2048;
 
-static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(functions::environment()));
 
 /// A checked CEL expression.
 pub struct Expression {
