@@ -13,6 +13,8 @@ pub enum Form {
     Connectors,
     /// The same by `Export-Clixml`.
     Clixml,
+    /// The same by `Export-Csv`, which loses what stands in lists.
+    ConnectorsCsv,
     /// `Search-UnifiedAuditLog | Export-Csv`, or the export of the Purview portal.
     AuditCsv,
     /// The Management Activity API, or rows of `Search-UnifiedAuditLog` as JSON.
@@ -47,6 +49,7 @@ impl Form {
         match self {
             Self::Connectors => "connectors",
             Self::Clixml => "connectors (CLIXML)",
+            Self::ConnectorsCsv => "connectors (CSV)",
             Self::AuditCsv => "audit log (CSV)",
             Self::AuditJson => "audit log (JSON)",
             Self::AuditGraph => "audit log (Graph)",
@@ -82,13 +85,8 @@ impl Form {
     /// Tells what a file is from its first text.
     pub fn of(head: &str) -> Self {
         let text = head.trim_start();
-        if text.starts_with("<Objs") || text.starts_with("<?xml") {
-            return if text.contains("schemas.microsoft.com/powershell") || text.starts_with("<Objs")
-            {
-                Self::Clixml
-            } else {
-                Self::Unknown
-            };
+        if text.starts_with('<') {
+            return of_clixml(text);
         }
         if text.starts_with(['[', '{']) {
             return of_json(text);
@@ -110,6 +108,54 @@ fn of_columns(names: &[String]) -> Form {
         Form::HuntedCsv
     } else if Columns::of(names.iter().map(String::as_str)).are_mail() {
         Form::TraceCsv
+    } else if are_connectors(names) {
+        Form::ConnectorsCsv
+    } else {
+        of_small(names)
+    }
+}
+
+/// By the names of all properties in the text: `Export-Clixml` gives an object all of them.
+fn of_clixml(text: &str) -> Form {
+    if !text.contains("<Objs ") && !text.contains("<Objs>") {
+        return Form::Unknown;
+    }
+    let names = text.split(" N=\"").skip(1);
+    let names: Vec<String> = names
+        .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+        .collect();
+    if are_connectors(&names) {
+        Form::Clixml
+    } else {
+        of_small(&names)
+    }
+}
+
+fn are_connectors(keys: &[String]) -> bool {
+    let has = |name: &&str| keys.iter().any(|own| own == name);
+    [
+        "SenderIPAddresses",
+        "SenderDomains",
+        "TlsSenderCertificateName",
+    ]
+    .iter()
+    .any(has)
+}
+
+/// What cmdlets print that stand around connectors, by the names of their properties.
+fn of_small(keys: &[String]) -> Form {
+    let has = |name: &str| keys.iter().any(|own| own == name);
+    let any = |names: &[&str]| names.iter().any(|name| has(name));
+    if has("ConnectorId") {
+        Form::BlockedConnectors
+    } else if has("DomainName") && any(&["DomainType", "MatchSubDomains", "InitialDomain"]) {
+        Form::AcceptedDomains
+    } else if has("UnifiedAuditLogIngestionEnabled") {
+        Form::AuditLogSettings
+    } else if any(&["RuleErrorAction", "SenderAddressLocation"])
+        || has("Priority") && has("Actions")
+    {
+        Form::TransportRules
     } else {
         Form::Unknown
     }
@@ -120,13 +166,7 @@ fn of_json(text: &str) -> Form {
     let keys = first_keys(text);
     let has = |name: &str| keys.iter().any(|own| own == name);
     let any = |names: &[&str]| names.iter().any(|name| has(name));
-    if has("connguard")
-        || any(&[
-            "SenderIPAddresses",
-            "SenderDomains",
-            "TlsSenderCertificateName",
-        ])
-    {
+    if has("connguard") || are_connectors(&keys) {
         return Form::Connectors;
     }
     if has("auditData") {
@@ -144,19 +184,7 @@ fn of_json(text: &str) -> Form {
     if Columns::of(keys.iter().map(String::as_str)).are_mail() {
         return Form::TraceJson;
     }
-    if has("ConnectorId") {
-        return Form::BlockedConnectors;
-    }
-    if has("DomainName") && any(&["DomainType", "MatchSubDomains", "InitialDomain"]) {
-        return Form::AcceptedDomains;
-    }
-    if has("UnifiedAuditLogIngestionEnabled") {
-        return Form::AuditLogSettings;
-    }
-    if any(&["RuleErrorAction", "SenderAddressLocation"]) || has("Priority") && has("Actions") {
-        return Form::TransportRules;
-    }
-    Form::Unknown
+    of_small(&keys)
 }
 
 /// The keys of the first row: of the object inside brackets and answers, and of one inside `properties`.
@@ -233,7 +261,21 @@ mod tests {
                 "[{\"Enabled\":true,\"SenderIPAddresses\":[",
                 Form::Connectors,
             ),
-            ("<Objs Version=\"1.1.0.1\"", Form::Clixml),
+            (
+                "<Objs Version=\"1.1.0.1\"><Obj RefId=\"0\"><Props><Obj N=\"SenderIPAddresses\" RefId=\"1\">",
+                Form::Clixml,
+            ),
+            (
+                "<?xml version=\"1.0\"?><Objs><Obj><Props><S N=\"DomainName\">x</S><B N=\"InitialDomain\">true</B>",
+                Form::AcceptedDomains,
+            ),
+            ("<html><Objs2 N=\"ConnectorId\">", Form::Unknown),
+            ("\"ConnectorId\",\"Reason\"\r\n", Form::BlockedConnectors),
+            ("Name,DomainName,DomainType\n", Form::AcceptedDomains),
+            (
+                "#TYPE x\r\n\"Enabled\",\"SenderIPAddresses\"\r\n",
+                Form::ConnectorsCsv,
+            ),
             ("AuditData,CreationDate,Identity\n", Form::AuditCsv),
             (
                 "\"RecordId\",\"CreationDate\",\"AuditData\"\n",

@@ -1,12 +1,14 @@
 //! Evidence that fits into memory: connectors, accepted domains, blocked connectors, settings, transport rules.
 
+use super::decode::{Decoded, Encoding};
 use super::file::{FileReport, Found};
 use super::form::Form;
-use super::rows::{Cut as _, json::Json};
+use super::rows::{Cut as _, csv::Csv, json::Json};
 use crate::digest::Digest;
-use crate::document::{Problem, Problems};
+use crate::document::{Problem, Problems, Source};
 use crate::snapshot::{Part, Snapshot};
-use crate::source::export::{self, EXPORT_VERSION, Export};
+use crate::source::export::{self, EXPORT_VERSION, Export, clixml};
+use crate::source::text;
 use serde_json::{Value, json};
 use std::io::Read as _;
 
@@ -38,6 +40,12 @@ pub fn read_configuration(found: &[Found<'_>]) -> Result<Configuration, Problems
     let mut problems = Problems::default();
     for own in found {
         let part = match own.form {
+            Form::ConnectorsCsv => {
+                let mut report = own.report();
+                report.doubts.push(LOST_LISTS.to_owned());
+                configuration.files.push(report);
+                continue;
+            }
             Form::Connectors | Form::Clixml => None,
             Form::BlockedConnectors => Some(Part::BlockedConnectors),
             Form::AcceptedDomains => Some(Part::AcceptedDomains),
@@ -55,6 +63,9 @@ pub fn read_configuration(found: &[Found<'_>]) -> Result<Configuration, Problems
     }
     problems.into_result(Some(configuration))
 }
+
+/// Why connectors are not read from CSV.
+const LOST_LISTS: &str = "Export-Csv loses addresses and domains, so nothing of it is used: export with ConvertTo-Json -Depth 4 or Export-Clixml";
 
 fn read(found: &Found<'_>, part: Option<Part>) -> Result<(Export, FileReport), Problems> {
     let path = found.file.path();
@@ -74,7 +85,7 @@ fn read(found: &Found<'_>, part: Option<Part>) -> Result<(Export, FileReport), P
     let mut export = match part {
         None => export::read(path, &bytes)?,
         Some(part) => {
-            let (text, doubts) = enveloped(found, part).map_err(failed)?;
+            let (text, doubts) = enveloped(found, &bytes, part)?;
             report.doubts.extend(doubts);
             let mut export = export::read(path, text.as_bytes())?;
             export.snapshot.taken_at = None;
@@ -112,19 +123,27 @@ fn rows(export: &Export, part: Option<Part>) -> u64 {
 }
 
 /// The rows of a bare output as the export that would hold them, and why they may not be all.
-fn enveloped(found: &Found<'_>, part: Part) -> std::io::Result<(String, Vec<String>)> {
-    let mut json = Json::open(found.text()?);
-    let mut rows: Vec<Value> = Vec::new();
-    while let Some(block) = json.next()? {
-        for (row, _) in block.rows() {
-            match serde_json::from_slice(row) {
-                Ok(Value::Null) => {}
-                Ok(row) => rows.push(row),
-                Err(error) => return Err(error.into()),
-            }
+fn enveloped(
+    found: &Found<'_>,
+    bytes: &[u8],
+    part: Part,
+) -> Result<(String, Vec<String>), Problems> {
+    let path = found.file.path();
+    let text = text::decode(path, bytes)?;
+    let failed = |error: std::io::Error| {
+        Problem::of_file(path, format!("cannot read the file: {error}")).help("export it again")
+    };
+    let (rows, doubts) = match text.trim_start().chars().next() {
+        Some('<') => {
+            let source = Source { path, text: &text };
+            let converted = clixml::as_json(source)?;
+            let rows = objects(converted.as_bytes()).map_err(failed)?;
+            // What was cut off is no CLIXML.
+            (rows.0, Vec::new())
         }
-    }
-    let doubts = json.doubts();
+        Some('[' | '{') => objects(text.as_bytes()).map_err(failed)?,
+        _ => table(text.as_bytes()).map_err(failed)?,
+    };
     let complete = match doubts.first() {
         None => json!(true),
         Some(doubt) => json!(doubt),
@@ -138,4 +157,41 @@ fn enveloped(found: &Found<'_>, part: Part) -> std::io::Result<(String, Vec<Stri
         part.name(): rows,
     });
     Ok((export.to_string(), doubts))
+}
+
+type Rows = (Vec<Value>, Vec<String>);
+
+fn objects(text: &[u8]) -> std::io::Result<Rows> {
+    let mut json = Json::open(Decoded::new(text, Encoding::Utf8));
+    let mut rows: Vec<Value> = Vec::new();
+    while let Some(block) = json.next()? {
+        for (row, _) in block.rows() {
+            match serde_json::from_slice(row)? {
+                Value::Null => {}
+                row => rows.push(row),
+            }
+        }
+    }
+    Ok((rows, json.doubts()))
+}
+
+/// CSV as PowerShell writes objects: truth as words, and nothing as nothing.
+fn table(text: &[u8]) -> std::io::Result<Rows> {
+    let (names, mut csv) = Csv::open(Decoded::new(text, Encoding::Utf8))?;
+    let mut rows: Vec<Value> = Vec::new();
+    while let Some(block) = csv.next()? {
+        for row in block.table() {
+            let cells = names.iter().zip(row.iter()).map(|(name, cell)| {
+                let value = match cell {
+                    b"" => Value::Null,
+                    b"True" => Value::Bool(true),
+                    b"False" => Value::Bool(false),
+                    cell => Value::from(String::from_utf8_lossy(cell)),
+                };
+                (name.clone(), value)
+            });
+            rows.push(Value::Object(cells.collect()));
+        }
+    }
+    Ok((rows, csv.doubts()))
 }

@@ -227,6 +227,50 @@ fn cut_off_and_foreign_files_are_named() {
 }
 
 #[test]
+fn what_stands_around_connectors_is_read_however_it_was_exported() {
+    let domains = [
+        (
+            "domains.json",
+            r#"[{"Name":"a","DomainName":"contoso.com","DomainType":"Authoritative","MatchSubDomains":true}]"#,
+        ),
+        (
+            "domains.csv",
+            "\u{feff}#TYPE x\r\n\"Name\",\"DomainName\",\"DomainType\",\"MatchSubDomains\"\r\n\"a\",\"contoso.com\",\"Authoritative\",\"True\"\r\n",
+        ),
+        (
+            "domains.xml",
+            r#"<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><Props><S N="Name">a</S><S N="DomainName">contoso.com</S><S N="DomainType">Authoritative</S><B N="MatchSubDomains">true</B></Props></Obj></Objs>"#,
+        ),
+    ];
+    for (name, text) in domains {
+        let folder = folder();
+        fs::write(folder.path().join(name), text).unwrap();
+        fs::write(
+            folder.path().join("blocked.csv"),
+            "\"ConnectorId\",\"Reason\"\r\n\"0f3c8a1e-7d20-4c55-9b1a-6e2f3d4c5b01\",\"\"\r\n",
+        )
+        .unwrap();
+        let connectors = "\"Name\",\"SenderIPAddresses\"\r\n\"a\",\"System.Object[]\"\r\n";
+        fs::write(folder.path().join("connectors.csv"), connectors).unwrap();
+        let report = investigate(folder.path(), &["--format", "json"]).json();
+        let files: BTreeMap<&str, &Value> = report["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|file| (file["form"].as_str().unwrap(), file))
+            .collect();
+        assert_eq!(files["accepted-domains"]["rows"], 1, "{name}: {files:?}");
+        assert_eq!(files["blocked-connectors"]["rows"], 1, "{name}");
+        // Lists are lost in CSV: that is said, and nothing is concluded from what is left.
+        let said = files["connectors-csv"]["doubts"].to_string();
+        assert!(said.contains("Export-Clixml"), "{said}");
+        let missing = report["coverage"]["missing"].to_string();
+        assert!(!missing.contains("accepted domains"), "{name}: {missing}");
+        assert_eq!(report["verdict"], "suspicious", "{name}");
+    }
+}
+
+#[test]
 fn real_records_of_an_attacked_lab_give_actors_and_operations() {
     let Some(real) = real_records() else { return };
     let folder = folder();

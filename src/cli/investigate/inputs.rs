@@ -111,7 +111,7 @@ impl Inputs {
         let found = survey(&files).map_err(failed)?;
         for own in found.iter().filter(|own| own.form == Form::Unknown) {
             console.note(&format!(
-                "{} was not recognised as evidence",
+                "{} was not recognised as evidence; logs and traces are read as CSV or JSON",
                 own.file.path()
             ));
         }

@@ -437,10 +437,10 @@ impl Page {
                 Style::new(),
                 0,
                 &format!(
-                    "{}  {}, {} rows{twice}{rejected}{window}",
+                    "{}: {}, {}{twice}{rejected}{window}",
                     file.path,
                     file.form.words(),
-                    file.rows
+                    rows(file.rows)
                 ),
             );
         }
@@ -486,14 +486,25 @@ impl Page {
                 &format!("given as {now}"),
             );
         }
+        let counts = match (counts.is_empty(), count(view.verdict)) {
+            (true, _) => "there was no connector to look at".to_owned(),
+            (false, 0) => format!("{}, and what is said about the evidence", counts.join(", ")),
+            (false, _) => counts.join(", "),
+        };
         self.line(
             0,
             &format!(
-                "{}: {}",
-                view.verdict.name().style(style(view.verdict)),
-                counts.join(", ")
+                "{}: {counts}",
+                view.verdict.name().style(style(view.verdict))
             ),
         );
+    }
+}
+
+fn rows(count: u64) -> String {
+    match count {
+        1 => "1 row".to_owned(),
+        more => format!("{more} rows"),
     }
 }
 

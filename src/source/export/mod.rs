@@ -4,7 +4,7 @@
 //! Whatever cannot be read for certain is an error with its place. An empty
 //! file proves nothing: no read of no rows is ever complete by itself.
 
-mod clixml;
+pub mod clixml;
 pub mod record;
 
 use super::text;
