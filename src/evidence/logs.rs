@@ -67,14 +67,15 @@ fn table<R: Read>(
     let count = column(&["ResultCount"]);
     let mut results = 0;
     let mut clock = Clock::new(None);
-    while let Some(block) = csv.next()? {
+    csv.each(|block| {
         progress.read(block.read);
         for row in block.table() {
             report.rows += 1;
             results = results.max(count.and_then(|place| number(row.get(place)?)).unwrap_or(0));
-            beside.take(&row, &block, &mut clock, collector, report);
+            beside.take(&row, block, &mut clock, collector, report);
         }
-    }
+        Ok(())
+    })?;
     report.doubts.extend(csv.doubts());
     if results > report.rows {
         report.doubts.push(format!(
@@ -183,7 +184,7 @@ fn lines<R: Read>(
 ) -> io::Result<()> {
     let mut json = Json::open(text);
     let mut clock = Clock::new(None);
-    while let Some(block) = json.next()? {
+    json.each(|block| {
         progress.read(block.read);
         for (row, offset) in block.rows() {
             report.rows += 1;
@@ -208,7 +209,8 @@ fn lines<R: Read>(
                     .note(block.line_at(offset), "the record is empty or cut off");
             }
         }
-    }
+        Ok(())
+    })?;
     report.doubts.extend(json.doubts());
     Ok(())
 }

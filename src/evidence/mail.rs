@@ -110,10 +110,10 @@ struct Blocks<'f> {
 }
 
 impl Blocks<'_> {
-    fn next(&mut self) -> io::Result<Option<Block>> {
+    fn next(&mut self, room: Block) -> io::Result<Option<Block>> {
         let block = match self.first.take() {
             Some(first) => Some(first),
-            None => self.cut.next()?,
+            None => self.cut.next(room)?,
         };
         self.progress
             .read(block.as_ref().map_or(0, |block| block.read));
@@ -193,7 +193,10 @@ fn rows(
         Form::TraceCsv => {
             let (names, mut csv) = Csv::open(text)?;
             let columns = Columns::of(names.iter().map(String::as_str));
-            let first = csv.next()?;
+            let mut first = csv.next(Block::default())?;
+            if let Some(first) = &mut first {
+                first.split();
+            }
             let order = first.as_ref().and_then(|block| order(block, &columns));
             (
                 Box::new(csv),
@@ -257,15 +260,21 @@ fn count<'c>(
         Reading::Table(_, order) => *order,
         Reading::Json => None,
     });
+    let mut room = Block::default();
     loop {
-        let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let Some(block) = next? else {
+        let next = blocks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next(room);
+        let Some(mut block) = next? else {
             return Ok(counting);
         };
+        block.split();
         match reading {
             Reading::Table(columns, _) => table(&block, columns, &mut clock, &mut counting),
             Reading::Json => objects(&block, &mut clock, &mut counting),
         }
+        room = block;
     }
 }
 
@@ -310,7 +319,7 @@ fn aggregate(
         return aggregate_table(found, routes, traffic, report);
     }
     let mut json = Json::open(found.text()?);
-    while let Some(block) = json.next()? {
+    json.each(|block| {
         for (row, offset) in block.rows() {
             report.rows += 1;
             match read_hunted(row, &mut clock, routes, traffic) {
@@ -318,7 +327,8 @@ fn aggregate(
                 Err(reject) => report.rejected.note(block.line_at(offset), reject.words()),
             }
         }
-    }
+        Ok(())
+    })?;
     report.doubts.extend(json.doubts());
     report.doubt_limits(&[100_000]);
     Ok(())
@@ -333,7 +343,7 @@ fn aggregate_table(
 ) -> io::Result<()> {
     let (names, mut csv) = Csv::open(found.text()?)?;
     let mut clock = Clock::new(None);
-    while let Some(block) = csv.next()? {
+    csv.each(|block| {
         for record in block.table() {
             report.rows += 1;
             let fields = names.iter().zip(record.iter()).map(|(name, field)| {
@@ -348,10 +358,14 @@ fn aggregate_table(
             let row = Value::Object(fields.collect()).to_string();
             match read_hunted(row.as_bytes(), &mut clock, routes, traffic) {
                 Ok(seconds) => report.saw(seconds),
-                Err(reject) => report.rejected.note(block.line, reject.words()),
+                Err(reject) => {
+                    let line = block.line_at(record.begin);
+                    report.rejected.note(line, reject.words());
+                }
             }
         }
-    }
+        Ok(())
+    })?;
     report.doubts.extend(csv.doubts());
     Ok(())
 }

@@ -164,14 +164,15 @@ type Rows = (Vec<Value>, Vec<String>);
 fn objects(text: &[u8]) -> std::io::Result<Rows> {
     let mut json = Json::open(Decoded::new(text, Encoding::Utf8));
     let mut rows: Vec<Value> = Vec::new();
-    while let Some(block) = json.next()? {
+    json.each(|block| {
         for (row, _) in block.rows() {
             match serde_json::from_slice(row)? {
                 Value::Null => {}
                 row => rows.push(row),
             }
         }
-    }
+        Ok(())
+    })?;
     Ok((rows, json.doubts()))
 }
 
@@ -179,7 +180,7 @@ fn objects(text: &[u8]) -> std::io::Result<Rows> {
 fn table(text: &[u8]) -> std::io::Result<Rows> {
     let (names, mut csv) = Csv::open(Decoded::new(text, Encoding::Utf8))?;
     let mut rows: Vec<Value> = Vec::new();
-    while let Some(block) = csv.next()? {
+    csv.each(|block| {
         for row in block.table() {
             let cells = names.iter().zip(row.iter()).map(|(name, cell)| {
                 let value = match cell {
@@ -192,6 +193,7 @@ fn table(text: &[u8]) -> std::io::Result<Rows> {
             });
             rows.push(Value::Object(cells.collect()));
         }
-    }
+        Ok(())
+    })?;
     Ok((rows, csv.doubts()))
 }

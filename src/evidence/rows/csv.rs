@@ -59,13 +59,21 @@ fn header(bytes: &[u8], at_end: bool) -> Option<(Vec<String>, usize)> {
 }
 
 impl<R: Read> Cut for Csv<R> {
-    fn next(&mut self) -> io::Result<Option<Block>> {
+    fn next(&mut self, mut room: Block) -> io::Result<Option<Block>> {
         loop {
-            if self.ahead.bytes.len() >= super::BLOCK || self.ahead.at_end {
-                let (table, split) = Table::split(&self.ahead.bytes, self.ahead.at_end);
+            let is_enough = self.ahead.bytes.len() >= super::BLOCK;
+            room.to_split = is_enough && !self.ahead.at_end;
+            if room.to_split
+                && let Some(end) = certain_end(&self.ahead.bytes)
+            {
+                return Ok(Some(self.block(room, end)));
+            }
+            room.to_split = false;
+            if is_enough || self.ahead.at_end {
+                let split = room.table.fill(&self.ahead.bytes, self.ahead.at_end);
                 self.cut_off |= self.ahead.at_end && split.is_open;
                 if split.end > 0 {
-                    return Ok(Some(self.block(table, split.end)));
+                    return Ok(Some(self.block(room, split.end)));
                 }
                 if self.ahead.at_end {
                     return Ok(None);
@@ -82,19 +90,33 @@ impl<R: Read> Cut for Csv<R> {
 }
 
 impl<R: Read> Csv<R> {
-    fn block(&mut self, table: Table, end: usize) -> Block {
-        let rest = self.ahead.bytes.split_off(end);
-        let bytes = std::mem::replace(&mut self.ahead.bytes, rest);
+    fn block(&mut self, room: Block, end: usize) -> Block {
         let block = Block {
+            bytes: self.ahead.cut(end, room.bytes),
             line: self.line,
-            rows: Vec::new(),
-            table,
             read: self.ahead.taken(),
-            bytes,
+            ..room
         };
         self.line += memchr::memchr_iter(b'\n', &block.bytes).count();
         block
     }
+}
+
+/// So many line breaks from the end of a text are looked at.
+const MOST_LINES: usize = 64;
+
+/// Behind the last line break that certainly ends a row, whatever stands before: the quote before it opens no field, as
+/// something else of the field stands before that, and is no half of a doubled one. So it closes a field, or is a part
+/// of one without quotes.
+fn certain_end(text: &[u8]) -> Option<usize> {
+    memchr::memrchr_iter(b'\n', text)
+        .take(MOST_LINES)
+        .find(|end| {
+            let line = text.get(..*end).unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            matches!(line, [.., before, b'"'] if !matches!(before, b'"' | b',' | b'\n' | b'\r'))
+        })
+        .map(|end| end + 1)
 }
 
 /// The fields of a row.
@@ -111,16 +133,67 @@ pub fn fields(row: &[u8]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::evidence::decode::Encoding;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_certain_end_is_the_end_of_a_row_whatever_stands_before(text in "[a\",\n\r ]{0,60}") {
+            let bytes = text.as_bytes();
+            let rows = |bytes: &[u8]| -> Vec<Vec<Vec<u8>>> {
+                let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+                let rows = reader.byte_records().map(Result::unwrap);
+                rows.map(|row| row.iter().map(<[u8]>::to_vec).collect()).collect()
+            };
+            if let Some(end) = certain_end(bytes) {
+                let mut parts = rows(&bytes[..end]);
+                parts.extend(rows(&bytes[end..]));
+                prop_assert_eq!(parts, rows(bytes));
+            }
+        }
+    }
+
+    proptest! {
+        // Each is larger than a block.
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn large_files_have_the_rows_of_the_csv_crate(rows in prop::collection::vec("[a-c\"\n]{0,40}", 1..40), quoted: bool) {
+            let style = if quoted { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+            let mut writer = csv::WriterBuilder::new().quote_style(style).from_writer(Vec::new());
+            writer.write_record(["number", "text"]).unwrap();
+            let mut expected = 0;
+            for number in 0..super::super::BLOCK / 200 {
+                for row in &rows {
+                    writer.write_record([number.to_string().as_str(), row]).unwrap();
+                    expected += 1;
+                }
+            }
+            let text = writer.into_inner().unwrap();
+            let (_, mut own) = Csv::open(Decoded::new(&text[..], Encoding::Utf8)).unwrap();
+            let mut others = csv::Reader::from_reader(&text[..]);
+            let mut others = others.byte_records();
+            let mut count = 0;
+            own.each(|block| {
+                for row in block.table() {
+                    let other = others.next().unwrap().unwrap();
+                    assert!(row.iter().eq(other.iter()));
+                    count += 1;
+                }
+                Ok(())
+            }).unwrap();
+            prop_assert_eq!(count, expected);
+        }
+    }
 
     #[test]
     fn columns_come_after_types_and_empty_lines() {
         let text = b"#TYPE Selected.Object\r\n\r\n\"Received\",\"Subject\"\r\n\"a\",\"b\r\nc\"\r\n";
         let (names, mut csv) = Csv::open(Decoded::new(&text[..], Encoding::Utf8)).unwrap();
         assert_eq!(names, ["Received", "Subject"]);
-        let block = csv.next().unwrap().unwrap();
+        let block = csv.next(Block::default()).unwrap().unwrap();
         assert_eq!(block.line, 4);
         assert_eq!(block.table().count(), 1);
-        assert!(csv.next().unwrap().is_none());
+        assert!(csv.next(block).unwrap().is_none());
         assert!(csv.doubts().is_empty());
     }
 
@@ -129,7 +202,7 @@ mod tests {
         for end in ["\n", "\r\n"] {
             let text = ["a,b", "1,2", "", "\"3\n\",4", "5,6", ""].join(end);
             let (_, mut csv) = Csv::open(Decoded::new(text.as_bytes(), Encoding::Utf8)).unwrap();
-            let block = csv.next().unwrap().unwrap();
+            let block = csv.next(Block::default()).unwrap().unwrap();
             let lines: Vec<usize> = block.table().map(|row| block.line_at(row.begin)).collect();
             assert_eq!(lines, [2, 4, 6], "{end:?}");
         }

@@ -74,8 +74,18 @@ impl Table {
 
     /// Splits a text into its whole rows. What stands behind the last line break is one where the text is all there is.
     pub fn split(bytes: &[u8], is_all: bool) -> (Self, Split) {
+        let mut table = Self::default();
+        let split = table.fill(bytes, is_all);
+        (table, split)
+    }
+
+    /// The same, in the room of what the table held.
+    pub fn fill(&mut self, bytes: &[u8], is_all: bool) -> Split {
+        self.rows.clear();
+        self.fields.clear();
+        self.copies.clear();
         let mut splitter = Splitter {
-            table: Self::default(),
+            table: self,
             bytes,
             at: 0,
             open: false,
@@ -85,26 +95,25 @@ impl Table {
             end = splitter.at;
         }
         let is_open = splitter.open;
-        let mut table = splitter.table;
         let newline = memrchr(b'\n', bytes.get(end..).unwrap_or_default());
         let end = match newline {
             _ if is_all => bytes.len(),
             Some(newline) => end + newline + 1,
-            None => table.rows.pop().map_or(0, |(begin, _)| begin),
+            None => self.rows.pop().map_or(0, |(begin, _)| begin),
         };
-        (table, Split { end, is_open })
+        Split { end, is_open }
     }
 }
 
-struct Splitter<'b> {
-    table: Table,
+struct Splitter<'t, 'b> {
+    table: &'t mut Table,
     bytes: &'b [u8],
     at: usize,
     /// Whether the text ended before a quote did.
     open: bool,
 }
 
-impl<'b> Splitter<'b> {
+impl<'b> Splitter<'_, 'b> {
     /// Goes behind the next row, before its line break; `false` where there is none.
     fn row(&mut self) -> bool {
         while let Some(b'\r' | b'\n') = self.bytes.get(self.at) {

@@ -4,7 +4,6 @@
 //! Rows are cut by brackets and quotes alone and read one by one afterwards, so
 //! that a file of any size is never in memory, and a broken row is one row.
 
-use super::fields::Table;
 use super::{Ahead, Block, Cut};
 use crate::evidence::decode::Decoded;
 use std::io::{self, Read};
@@ -132,15 +131,12 @@ impl<R: Read> Json<R> {
         Next::Passed(end)
     }
 
-    fn block(&mut self, rows: Vec<Range<usize>>, end: usize) -> Block {
-        let rest = self.ahead.bytes.split_off(end);
-        let bytes = std::mem::replace(&mut self.ahead.bytes, rest);
+    fn block(&mut self, room: Block, end: usize) -> Block {
         let block = Block {
+            bytes: self.ahead.cut(end, room.bytes),
             line: self.line,
             read: self.ahead.taken(),
-            rows,
-            table: Table::default(),
-            bytes,
+            ..room
         };
         self.line += memchr::memchr_iter(b'\n', &block.bytes).count();
         block
@@ -148,33 +144,33 @@ impl<R: Read> Json<R> {
 }
 
 impl<R: Read> Cut for Json<R> {
-    fn next(&mut self) -> io::Result<Option<Block>> {
-        let mut rows: Vec<Range<usize>> = Vec::new();
+    fn next(&mut self, mut room: Block) -> io::Result<Option<Block>> {
+        room.rows.clear();
         let mut at = 0;
         loop {
             if at >= super::BLOCK {
-                return Ok(Some(self.block(rows, at)));
+                return Ok(Some(self.block(room, at)));
             }
             match self.step(at) {
                 Next::Row(row) => {
                     at = row.end;
-                    rows.push(row);
+                    room.rows.push(row);
                 }
                 Next::Passed(end) if end < self.ahead.bytes.len() => at = end,
                 Next::Passed(end) if self.ahead.at_end => {
                     self.cut_off |= !self.places.is_empty();
                     let is_last = end == 0;
-                    return Ok((!is_last).then(|| self.block(rows, end)));
+                    return Ok((!is_last).then(|| self.block(room, end)));
                 }
                 Next::More if self.ahead.at_end => {
                     // The last row is cut off: it is handed on to be rejected with its line.
                     self.cut_off = true;
                     let end = self.ahead.bytes.len();
                     if at < end {
-                        rows.push(at..end);
+                        room.rows.push(at..end);
                         self.places.clear();
                     }
-                    return Ok((end > 0).then(|| self.block(rows, end)));
+                    return Ok((end > 0).then(|| self.block(room, end)));
                 }
                 Next::Passed(end) => {
                     at = end;
@@ -323,7 +319,7 @@ mod tests {
     fn cut(reader: impl Read) -> (Vec<String>, Vec<String>) {
         let mut json = Json::open(Decoded::new(reader, Encoding::Utf8));
         let mut rows = Vec::new();
-        while let Some(block) = json.next().unwrap() {
+        while let Some(block) = json.next(Block::default()).unwrap() {
             let texts = block
                 .rows()
                 .map(|(row, _)| String::from_utf8_lossy(row).into_owned());

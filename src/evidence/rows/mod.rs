@@ -22,8 +22,10 @@ pub struct Block {
     pub bytes: Vec<u8>,
     /// Where rows stand in it; empty for CSV.
     pub rows: Vec<Range<usize>>,
-    /// Where rows of CSV stand in it, and their fields.
-    pub table: Table,
+    /// Where rows of CSV stand in it, and their fields; not known yet where it is still to be split.
+    table: Table,
+    /// Whether whoever reads the rows of CSV has to split them first: it can be done side by side, and cutting cannot.
+    to_split: bool,
     /// The line of the file on which it begins, from 1.
     pub line: usize,
     /// How many bytes of the file it took.
@@ -37,7 +39,14 @@ impl Block {
         self.line + memchr::memchr_iter(b'\n', before).count()
     }
 
-    /// The rows of CSV.
+    /// Finds the rows of CSV, where that was left to whoever reads them.
+    pub fn split(&mut self) {
+        if std::mem::take(&mut self.to_split) {
+            self.table.fill(&self.bytes, true);
+        }
+    }
+
+    /// The rows of CSV, once they are split.
     pub fn table(&self) -> impl Iterator<Item = Row<'_>> {
         self.table.rows(&self.bytes)
     }
@@ -53,12 +62,30 @@ impl Block {
 
 /// Cuts a file into blocks.
 pub trait Cut {
-    /// The next block; `None` at the end.
+    /// The next block, in the room of one that is done with; `None` at the end.
     ///
     /// # Errors
     ///
     /// Those of reading, and that a row has no end.
-    fn next(&mut self) -> io::Result<Option<Block>>;
+    fn next(&mut self, room: Block) -> io::Result<Option<Block>>;
+
+    /// Does something with every block that is left.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading, that a row has no end, and those of the work.
+    fn each(&mut self, mut work: impl FnMut(&Block) -> io::Result<()>) -> io::Result<()>
+    where
+        Self: Sized,
+    {
+        let mut room = Block::default();
+        while let Some(mut block) = self.next(std::mem::take(&mut room))? {
+            block.split();
+            work(&block)?;
+            room = block;
+        }
+        Ok(())
+    }
 
     /// What the file says of itself around its rows, once it is read: why it may not be all.
     fn doubts(&self) -> Vec<String>;
@@ -99,6 +126,14 @@ impl<R: Read> Ahead<R> {
         self.read += read;
         self.at_end = read == 0;
         Ok(())
+    }
+
+    /// Hands on what was cut, and keeps the rest, in the room of what is done with.
+    pub(super) fn cut(&mut self, end: usize, mut room: Vec<u8>) -> Vec<u8> {
+        room.clear();
+        room.extend_from_slice(self.bytes.get(end..).unwrap_or_default());
+        self.bytes.truncate(end);
+        std::mem::replace(&mut self.bytes, room)
     }
 
     /// Takes what was read from the file since it was asked last.

@@ -32,6 +32,10 @@ impl Fate {
             (b"Dropped", Fate::Failed),
         ];
         let status = status.trim_ascii();
+        // What almost every row says, as it is written.
+        if status == b"Delivered" {
+            return Self::Delivered;
+        }
         let known = WORDS
             .iter()
             .find(|(word, _)| word.eq_ignore_ascii_case(status));

@@ -7,12 +7,13 @@ use super::{Cell, Hour, Traffic};
 use crate::evidence::trace::{Fate, Mail, Part};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
 /// Counts mail for one thread.
 pub struct Collector<'r> {
     routes: &'r Routes,
-    hours: Vec<HashMap<Hour, Cell, FixedState>>,
+    hours: Vec<Hours>,
     addresses: Memory<From>,
     names: Memory<Option<usize>>,
     domains: Memory<bool>,
@@ -22,6 +23,43 @@ pub struct Collector<'r> {
     lower: Vec<u8>,
     /// The day of the row before.
     day: i64,
+}
+
+/// The mail of a route. Rows come mostly hour by hour: the one that is counted lies beside the others.
+struct Hours {
+    known: HashMap<Hour, Cell, FixedState>,
+    hour: Hour,
+    cell: Cell,
+}
+
+impl Hours {
+    fn new() -> Self {
+        Self {
+            known: HashMap::with_hasher(FixedState::with_seed(0)),
+            hour: 0,
+            cell: Cell::default(),
+        }
+    }
+
+    fn add(&mut self, hour: Hour, cell: &Cell) {
+        if hour != self.hour {
+            self.put();
+            self.hour = hour;
+        }
+        self.cell.add(cell);
+    }
+
+    fn put(&mut self) {
+        let cell = std::mem::take(&mut self.cell);
+        if cell != Cell::default() {
+            self.known.entry(self.hour).or_default().add(&cell);
+        }
+    }
+
+    fn finish(mut self) -> BTreeMap<Hour, Cell> {
+        self.put();
+        self.known.into_iter().collect()
+    }
 }
 
 /// What an address means.
@@ -38,9 +76,7 @@ impl<'r> Collector<'r> {
     pub fn new(routes: &'r Routes, recipients: &'r Recipients) -> Self {
         Self {
             routes,
-            hours: (0..=routes.routes.len())
-                .map(|_| HashMap::with_hasher(FixedState::with_seed(0)))
-                .collect(),
+            hours: (0..=routes.routes.len()).map(|_| Hours::new()).collect(),
             addresses: Memory::new(),
             names: Memory::new(),
             domains: Memory::new(),
@@ -91,7 +127,7 @@ impl<'r> Collector<'r> {
         self.traffic.knows_headers |= cell.headers > 0;
         self.traffic.knows_fates |= cell.fates > 0;
         if let Some(hours) = self.hours.get_mut(route) {
-            hours.entry(hour).or_default().add(&cell);
+            hours.add(hour, &cell);
         }
     }
 
@@ -114,7 +150,7 @@ impl<'r> Collector<'r> {
             ..Cell::default()
         };
         if let Some(hours) = self.hours.get_mut(route) {
-            hours.entry(hour).or_default().add(&cell);
+            hours.add(hour, &cell);
         }
     }
 
@@ -210,9 +246,8 @@ impl<'r> Collector<'r> {
         let mut all = Traffic::default();
         for collector in collectors {
             collector.recipients.finish();
-            let hours = collector.hours.into_iter();
             all.merge(Traffic {
-                hours: hours.map(|hours| hours.into_iter().collect()).collect(),
+                hours: collector.hours.into_iter().map(Hours::finish).collect(),
                 ..collector.traffic
             });
         }
