@@ -187,10 +187,14 @@ pub enum Completeness {
 }
 
 impl FileReport {
-    /// Whether it can be relied on to be all. A row in a thousand that cannot be read is how logs are;
-    /// more is damage.
+    /// Whether it can be relied on to be all. Logs come with a record cut off here and there: one in a thousand is how
+    /// they are, and one of a shorter log; those about connectors count apart. More, and any in a short trace, is damage.
     pub fn completeness(&self) -> Completeness {
-        if self.doubts.is_empty() && self.rejected.count * 1000 <= self.rows.max(1000) {
+        let rows = match self.form.is_audit() {
+            true => self.rows.max(1000),
+            false => self.rows,
+        };
+        if self.doubts.is_empty() && self.rejected.count * 1000 <= rows {
             Completeness::Whole
         } else {
             Completeness::Doubtful

@@ -102,7 +102,7 @@ impl Form {
 
 fn of_columns(names: &[String]) -> Form {
     let has = |name: &str| names.iter().any(|own| own.eq_ignore_ascii_case(name));
-    if has("AuditData") {
+    if has("AuditData") || has("ActionType") && has("RawEventData") {
         Form::AuditCsv
     } else if is_aggregate(names) {
         Form::HuntedCsv

@@ -59,10 +59,10 @@ fn table<R: Read>(
         wanted.iter().find_map(place)
     };
     let beside = Beside {
-        data: column(&["AuditData"]).unwrap_or_default(),
-        operation: column(&["Operation", "Operations"]),
-        user: column(&["UserId", "UserIds"]),
-        date: column(&["CreationDate"]),
+        data: column(&["AuditData", "RawEventData"]).unwrap_or_default(),
+        operation: column(&["Operation", "Operations", "ActionType"]),
+        user: column(&["UserId", "UserIds", "AccountDisplayName"]),
+        date: column(&["CreationDate", "Timestamp"]),
     };
     let count = column(&["ResultCount"]);
     let mut results = 0;
@@ -77,13 +77,18 @@ fn table<R: Read>(
         Ok(())
     })?;
     report.doubts.extend(csv.doubts());
+    doubt_results(report, results);
+    Ok(())
+}
+
+/// Rows of `Search-UnifiedAuditLog` say how many there were.
+fn doubt_results(report: &mut FileReport, results: u64) {
     if results > report.rows {
         report.doubts.push(format!(
             "its search found {results} records, and {} are in the file",
             report.rows
         ));
     }
-    Ok(())
 }
 
 fn number(field: &[u8]) -> Option<u64> {
@@ -122,30 +127,32 @@ impl Beside {
             report
                 .rejected
                 .note(line, "its AuditData is empty or cut off");
-            if let Some(record) = self.cut_off(row, place(&report.path)) {
-                collector.add_cut_off(record);
-            }
+            let operation = Self::field(row, self.operation).unwrap_or_default();
+            collector.reject(&format!("{operation} {data}"), || {
+                self.cut_off(row, place(&report.path))
+            });
         }
     }
 
-    /// What the columns beside it say of a cut-off record about connectors.
+    fn field(row: &Row<'_>, place: Option<usize>) -> Option<String> {
+        let bytes = row.get(place?)?;
+        Some(String::from_utf8_lossy(bytes).trim().to_owned())
+    }
+
+    /// What the columns beside it say of a cut-off record; nothing where its date can be read in two ways.
     fn cut_off(&self, row: &Row<'_>, place: Location) -> Option<AuditRecord> {
-        let field = |place: Option<usize>| {
-            let bytes = row.get(place?)?;
-            Some(String::from_utf8_lossy(bytes).trim().to_owned())
-        };
-        let operation = field(self.operation)?;
-        let topic = Topic::of(&operation);
+        let operation = Self::field(row, self.operation)?;
+        (Topic::of(&operation) == Topic::Connector).then_some(())?;
         // The date beside is in the language of whoever exported: only one that reads one way counts.
-        let date = field(self.date)?;
+        let date = Self::field(row, self.date)?;
         let order = Order::of([date.as_bytes()]);
         let seconds = Clock::new(order).seconds(date.as_bytes())?;
-        (topic == Topic::Connector).then_some(AuditRecord {
+        Some(AuditRecord {
             id: String::new(),
             time: Timestamp::from_second(seconds).ok()?,
+            topic: Topic::of(&operation),
             operation,
-            topic,
-            user: field(self.user).unwrap_or_default(),
+            user: Self::field(row, self.user).unwrap_or_default(),
             user_type: UserType::Other,
             client_ip: None,
             app_id: String::new(),
@@ -173,6 +180,8 @@ struct Carrier<'a> {
         alias = "RawEventData"
     )]
     data: &'a RawValue,
+    #[serde(default, rename = "ResultCount")]
+    results: Option<u64>,
 }
 
 fn lines<R: Read>(
@@ -184,14 +193,18 @@ fn lines<R: Read>(
 ) -> io::Result<()> {
     let mut json = Json::open(text);
     let mut clock = Clock::new(None);
+    let mut results = 0;
     json.each(|block| {
         progress.read(block.read);
         for (row, offset) in block.rows() {
             report.rows += 1;
             let row = String::from_utf8_lossy(row);
             let inner = match serde_json::from_str::<Carrier<'_>>(&row) {
-                Ok(carrier) => unquoted(carrier.data),
-                Err(_) if form == Form::AuditJson => row,
+                Ok(carrier) => {
+                    results = results.max(carrier.results.unwrap_or_default());
+                    unquoted(carrier.data)
+                }
+                Err(_) if form == Form::AuditJson => std::borrow::Cow::Borrowed(&*row),
                 Err(_) => std::borrow::Cow::Borrowed(""),
             };
             let place = || Location {
@@ -207,11 +220,13 @@ fn lines<R: Read>(
                 report
                     .rejected
                     .note(block.line_at(offset), "the record is empty or cut off");
+                collector.reject(&row, || None);
             }
         }
         Ok(())
     })?;
     report.doubts.extend(json.doubts());
+    doubt_results(report, results);
     Ok(())
 }
 

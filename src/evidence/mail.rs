@@ -367,5 +367,6 @@ fn aggregate_table(
         Ok(())
     })?;
     report.doubts.extend(csv.doubts());
+    report.doubt_limits(&[100_000]);
     Ok(())
 }

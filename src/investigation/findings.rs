@@ -1,6 +1,7 @@
 //! What is wrong with the evidence itself, where it disagrees, and which time it covers.
 
 use super::attribution::{Change, Known};
+use super::reliance::LATELY;
 use super::{Known as KnownOf, Question};
 use crate::builtin;
 use crate::evidence::Form;
@@ -84,7 +85,7 @@ pub(super) fn coverage(question: &Question<'_>) -> Coverage {
         Some(LogCoverage {
             first: day(first),
             last: day(last),
-            records: log.days.values().sum(),
+            records: log.rows,
             kept: log.records.len() as u64,
             duplicates: log.duplicates,
             noise: log.noise,
@@ -113,6 +114,7 @@ pub(super) fn coverage(question: &Question<'_>) -> Coverage {
     if question.baseline.is_none() {
         missing.push("no verified baseline: the earliest state stands for what was approved, and nobody signed that".to_owned());
     }
+    missing.extend(question.lost.iter().cloned());
     Coverage {
         states: question.states.iter().map(|state| state.at).collect(),
         log,
@@ -121,14 +123,21 @@ pub(super) fn coverage(question: &Question<'_>) -> Coverage {
     }
 }
 
-/// Whether the audit log was on in the newest state that says so.
+/// Whether the audit log was on, as far as states of the last days and what has no time say so: off in one of them is off.
 fn enabled(question: &Question<'_>) -> Option<bool> {
-    let snapshots = question.states.iter().map(|state| state.snapshot);
-    let all: Vec<_> = snapshots.chain(question.parts.iter().copied()).collect();
-    all.iter().rev().find_map(|snapshot| {
-        let settings = snapshot.around.get(&Part::AuditLogSettings)?;
-        settings.get("UnifiedAuditLogIngestionEnabled")?.as_bool()
-    })
+    let newest = question.states.last().map(|state| state.at);
+    let lately = question
+        .states
+        .iter()
+        .filter(|state| newest.is_some_and(|newest| newest.duration_since(state.at) <= LATELY));
+    let said = lately
+        .map(|state| state.snapshot)
+        .chain(question.parts.iter().copied())
+        .filter_map(|snapshot| {
+            let settings = snapshot.around.get(&Part::AuditLogSettings)?;
+            settings.get("UnifiedAuditLogIngestionEnabled")?.as_bool()
+        });
+    said.reduce(|one, other| one && other)
 }
 
 /// What is wrong with the evidence, and where it disagrees.
@@ -260,11 +269,16 @@ fn strangers(question: &Question<'_>, known: &KnownOf<'_>) -> Vec<Finding> {
         .alerts
         .iter()
         .map(|(alert, _)| (alert.entity.clone(), "Microsoft raised an alert about it"));
+    let named = |name: &str| {
+        if name.is_empty() {
+            "a connector that it does not name"
+        } else {
+            name
+        }
+        .to_owned()
+    };
     let mut found = Vec::new();
-    for (name, what) in blocked
-        .chain(alerts)
-        .filter(|(name, _)| !name.is_empty() && !knows(name))
-    {
+    for (name, what) in blocked.chain(alerts).filter(|(name, _)| !knows(name)) {
         let mut finding = builtin::finding(
             "blocked-connector-unknown",
             Severity::High,
@@ -272,7 +286,7 @@ fn strangers(question: &Question<'_>, known: &KnownOf<'_>) -> Vec<Finding> {
         );
         finding.message = format!(
             "{:?}: {what}, and no state and no record knows such a connector",
-            crate::finding::excerpt(&name)
+            crate::finding::excerpt(&named(&name))
         );
         finding.added = vec![name];
         found.push(finding);
@@ -290,7 +304,7 @@ fn log_disabled(question: &Question<'_>, coverage: &Coverage) -> Vec<Finding> {
         == Some(false)
     {
         let mut finding = builtin::finding("audit-log-disabled", Severity::High, nowhere(question));
-        finding.message = "the newest state says that the unified audit log is off: that there is no record proves nothing".to_owned();
+        finding.message = "a state says that the unified audit log is off: that there is no record proves nothing".to_owned();
         found.push(finding);
     }
     let records = question

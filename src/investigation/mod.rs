@@ -66,6 +66,8 @@ pub struct Question<'a> {
     pub thresholds: Thresholds,
     /// Address ranges of hosting providers, where a list of them is at hand.
     pub hosting: Option<&'a AddressSet>,
+    /// What should have been read and could not be, in words.
+    pub lost: &'a [String],
 }
 
 /// What is known of the organization as a whole.
@@ -251,14 +253,21 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
 }
 
 fn known<'a>(question: &Question<'a>) -> Known<'a> {
-    let snapshots = || {
-        question
-            .states
-            .iter()
-            .map(|state| state.snapshot)
-            .chain(question.parts.iter().copied())
-    };
-    let mut blocked: Vec<String> = snapshots()
+    let undated = |own: &&Snapshot| own.taken_at.is_none();
+    let mut now = question
+        .states
+        .last()
+        .map(|state| state.snapshot)
+        .into_iter()
+        .chain(question.parts.iter().copied().filter(undated));
+    // What was blocked long ago says nothing of now; what was not read at last may be blocked by now.
+    let newest = question.states.last().map(|state| state.at);
+    let lately = question.states.iter().filter(|state| {
+        newest.is_some_and(|newest| newest.duration_since(state.at) <= reliance::LATELY)
+    });
+    let mut blocked: Vec<String> = lately
+        .map(|state| state.snapshot)
+        .chain(question.parts.iter().copied())
         .flat_map(|own| own.blocked_connectors.clone())
         .collect();
     blocked.sort();
@@ -273,7 +282,7 @@ fn known<'a>(question: &Question<'a>) -> Known<'a> {
     Known {
         log: question.log,
         traffic: question.traffic,
-        blocked_read: snapshots().any(|own| own.has(Part::BlockedConnectors)),
+        blocked_read: now.any(|own| own.has(Part::BlockedConnectors)),
         blocked,
         alerts: alerts.collect(),
     }

@@ -13,12 +13,16 @@ use crate::policy::threshold::Threshold;
 /// The last days before the newest state must be covered: logs do not reach back for ever.
 const DAYS: i64 = 30;
 
+/// What is said of the newest days.
+pub(super) const LATELY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * DAYS);
+
 /// Mail may be silent for so long at either end: over long weekends small organizations write none.
 const SILENT_HOURS: i64 = 96;
 
 /// Why nothing may be called "no sign"; empty where nothing stands in the way.
 pub(super) fn doubts(question: &Question<'_>, findings: &[Finding]) -> Vec<String> {
-    let mut doubts = files(question);
+    let mut doubts = question.lost.to_vec();
+    doubts.extend(files(question));
     doubts.extend(unused(question));
     doubts.extend(log(question));
     doubts.extend(mail(question));
@@ -66,11 +70,22 @@ fn unused(question: &Question<'_>) -> Vec<String> {
         .collect()
 }
 
-/// The days that must be covered, in days since 1970.
+/// The days that must be covered, in days since 1970: those between the states, or before the only one.
 fn needed(question: &Question<'_>) -> Option<(i64, i64)> {
     let first = question.states.first()?.at.as_second().div_euclid(86_400);
     let last = question.states.last()?.at.as_second().div_euclid(86_400);
-    Some((first.max(last - DAYS), last))
+    let from = match question.states.len() {
+        1 => last - DAYS,
+        _ => first.max(last - DAYS),
+    };
+    Some((from, last))
+}
+
+fn stretch(question: &Question<'_>) -> String {
+    match question.states.len() {
+        1 => format!("the {DAYS} days before the only state"),
+        _ => "the time between the states".to_owned(),
+    }
 }
 
 fn log(question: &Question<'_>) -> Vec<String> {
@@ -85,9 +100,11 @@ fn log(question: &Question<'_>) -> Vec<String> {
         doubts.push("the audit log has more records of people than are kept".to_owned());
     }
     if let (Some((first, last)), Some((from, to))) = (needed(question), log.window()) {
-        let single = question.states.len() == 1;
-        if to < last - 1 || from > first + 1 && !single {
-            doubts.push("the audit log does not cover the time between the states".to_owned());
+        if to < last - 1 || from > first + 1 {
+            doubts.push(format!(
+                "the audit log does not cover {}",
+                stretch(question)
+            ));
         }
         let silent = log
             .silent_days()
@@ -113,11 +130,13 @@ fn mail(question: &Question<'_>) -> Vec<String> {
         return Vec::new();
     };
     let slack = SILENT_HOURS / 24;
-    let single = question.states.len() == 1;
     let covered = traffic.days.range(first..=last).count();
-    let too_few = i64::try_from(covered).unwrap_or_default() * 2 < last - first + 1 && !single;
-    if *to < last - slack || *from > first + slack && !single || too_few {
-        return vec!["the message trace does not cover the time between the states".to_owned()];
+    let too_few = i64::try_from(covered).unwrap_or_default() * 2 < last - first + 1;
+    if *to < last - slack || *from > first + slack || too_few {
+        return vec![format!(
+            "the message trace does not cover {}",
+            stretch(question)
+        )];
     }
     Vec::new()
 }

@@ -131,16 +131,15 @@ fn approve(all: &mut Vec<Gathered>, baseline: &Baseline) {
 
 /// Addresses that records gave a connector, and connectors that only records name.
 fn claim(all: &mut Vec<Gathered>, change: &Change) {
+    // A record may claim others than the state shows: all of them count.
     let addresses = change
         .values
         .iter()
-        .find_map(|(property, value)| match (property, value) {
-            (Property::SenderIPAddresses, Some(Value::Addresses(addresses))) => {
-                Some(addresses.clone())
-            }
+        .filter_map(|(property, value)| match (property, value) {
+            (Property::SenderIPAddresses, Some(Value::Addresses(addresses))) => Some(addresses),
             _ => None,
-        });
-    let addresses = addresses.unwrap_or_else(AddressSet::empty);
+        })
+        .fold(AddressSet::empty(), |all, own| all.union(own));
     let name = change.connector.name.to_lowercase();
     // One that was created and is gone is not another one of its name.
     let fresh = change.connector.id.is_none() && change.kind == ChangeKind::CreatedAndRemoved;

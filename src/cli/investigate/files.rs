@@ -78,8 +78,8 @@ pub(super) struct Answered {
     pub bytes: Vec<u8>,
     /// What was asked for.
     pub form: Form,
-    /// For which time.
-    pub covers: (Timestamp, Timestamp),
+    /// For which time, where it says what there was in all of it.
+    pub covers: Option<(Timestamp, Timestamp)>,
     /// Why it may not be all.
     pub doubts: Vec<String>,
 }
@@ -102,7 +102,7 @@ impl File for Answered {
     }
 
     fn covers(&self) -> Option<(Timestamp, Timestamp)> {
-        Some(self.covers)
+        self.covers
     }
 
     fn doubts(&self) -> Vec<String> {

@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// What was read, and what follows from it before anything is judged.
 pub(super) struct Inputs {
@@ -43,6 +44,8 @@ pub(super) struct Inputs {
     attribution: RefCell<Attribution>,
     files: Vec<FileReport>,
     hosting: Option<AddressSet>,
+    /// What of the live service could not be read.
+    lost: Vec<String>,
     /// The run of the history that first saw each of its states, by its time.
     pub runs: BTreeMap<Timestamp, Oid>,
 }
@@ -77,8 +80,9 @@ impl Inputs {
                 arguments,
                 repository,
                 tenant,
-                now,
+                now: Timestamp::from_second(now.as_second()).unwrap_or(now),
                 console,
+                lost: Mutex::default(),
             }),
             (_, _) if arguments.hunt => {
                 return Err(Failure::run(
@@ -161,6 +165,9 @@ impl Inputs {
         let progress = Progress(&progress);
         let (log, logs) = read_logs(&found, &progress).map_err(failed)?;
         let log = (!logs.is_empty()).then_some(log);
+        if let Some(log) = &log {
+            of_one(log, &organization)?;
+        }
         let states = states(&configuration, &snapshots);
         let empty = AuditLog::default();
         let attribution = attribute(&states, log.as_ref().unwrap_or(&empty));
@@ -201,6 +208,11 @@ impl Inputs {
             routes,
             files: reports,
             hosting: arguments.hosting.as_deref().map(hosting).transpose()?,
+            lost: service.map_or_else(Vec::new, |own| {
+                own.lost
+                    .into_inner()
+                    .unwrap_or_else(PoisonError::into_inner)
+            }),
             configuration,
             snapshots,
             runs,
@@ -223,6 +235,7 @@ impl Inputs {
             attribution: self.attribution.take(),
             thresholds,
             hosting: self.hosting.as_ref(),
+            lost: &self.lost,
         }
     }
 }
@@ -405,6 +418,28 @@ fn organization(
         known.domain = known.domain.or_else(|| own.domain.clone());
     }
     Ok(known)
+}
+
+/// A log of another organization would say of this one that nothing was done.
+fn of_one(log: &AuditLog, organization: &Organization) -> Result<(), Failure> {
+    let ids: Vec<&str> = log
+        .organizations
+        .iter()
+        .filter(|own| crate::connector::parse_guid(own).is_some())
+        .map(String::as_str)
+        .collect();
+    let own = organization.tenant_id.as_deref().map(str::to_lowercase);
+    let foreign = ids.iter().find(|id| match &own {
+        Some(own) => own != *id,
+        None => ids.first() != Some(id),
+    });
+    match foreign {
+        None => Ok(()),
+        Some(id) => Err(Failure::run(
+            format!("the audit log has records of another organization, {id}"),
+            "investigate one organization at a time: leave the files of others out",
+        )),
+    }
 }
 
 /// The verified baseline of the organization; without one what was there first is the guide, and the report says so.

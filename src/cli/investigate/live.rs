@@ -16,10 +16,18 @@ use crate::exchange::answer::Answer;
 use crate::parallel::in_parallel_by;
 use crate::snapshot::Snapshot;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::{Mutex, PoisonError};
 
-/// Operations of Entra stand in another part of the log than those of Exchange.
-const EXCHANGE: [&str; 1] = ["exchangeAdmin"];
-const ENTRA: [&str; 1] = ["azureActiveDirectory"];
+/// Which part of the log is asked, by the types of its records: operations of Entra stand in another one than those of
+/// Exchange, to which alerts and what clients do with inbox rules are added. Whether it is the part that tells of connectors.
+const PARTS: [(&str, &[&str], bool); 2] = [
+    (
+        "Exchange",
+        &["exchangeAdmin", "exchangeItem", "securityComplianceAlerts"],
+        true,
+    ),
+    ("Entra", &["azureActiveDirectory"], false),
+];
 
 /// The live organization, for one investigation.
 pub(super) struct Service<'s> {
@@ -28,7 +36,12 @@ pub(super) struct Service<'s> {
     pub tenant: (&'s str, &'s Tenant),
     pub now: Timestamp,
     pub console: &'s Console,
+    /// What could not be read, in words.
+    pub lost: Mutex<Vec<String>>,
 }
+
+/// For so many days Defender keeps what can be hunted.
+const MOST_HUNTED_DAYS: u16 = 30;
 
 impl Service<'_> {
     fn exchange(&self) -> Result<&Exchange, Failure> {
@@ -42,9 +55,11 @@ impl Service<'_> {
 
     /// The time that is asked for.
     fn window(&self) -> (Timestamp, Timestamp) {
-        let days = SignedDuration::from_hours(24 * i64::from(self.arguments.days));
-        let second = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
-        (second(self.now - days), second(self.now))
+        (self.back(self.arguments.days), self.now)
+    }
+
+    fn back(&self, days: u16) -> Timestamp {
+        self.now - SignedDuration::from_hours(24 * i64::from(days))
     }
 
     /// The connectors as they are.
@@ -63,24 +78,26 @@ impl Service<'_> {
         let (name, tenant) = self.tenant;
         let exchange = self.exchange()?;
         // Each takes minutes, and none waits for the other.
-        let parts = [("Exchange", EXCHANGE), ("Entra", ENTRA)];
-        let read = in_parallel_by(parts.len(), &parts, |(what, types)| {
+        let read = in_parallel_by(PARTS.len(), &PARTS, |(what, types, tells)| {
             let read = self.patient().with_endpoints(
                 tenant,
                 exchange,
                 crate::exchange::Endpoints::for_graph,
                 |service, _| service.audit_records(self.window(), types, &HUNTED_OPERATIONS),
             );
-            (*what, read)
+            (*what, *tells, read)
         });
         let mut all = Vec::new();
-        for (what, read) in read {
+        for (what, tells, read) in read {
             match read {
-                Ok(answer) => all.push(self.answered(
-                    &format!("{name} audit log ({what})"),
-                    Form::AuditGraph,
-                    answer,
-                )),
+                Ok(answer) => {
+                    let name = format!("{name} audit log ({what})");
+                    let answered = self.answered(&name, Form::AuditGraph, answer);
+                    all.push(Answered {
+                        covers: answered.covers.filter(|_| tells),
+                        ..answered
+                    });
+                }
                 Err(fault) => self.left_out(&format!("the audit log of {what}"), &fault),
             }
         }
@@ -109,9 +126,12 @@ impl Service<'_> {
     /// Mail as it is counted where it is.
     pub fn hunt(&self, routes: &Routes) -> Result<Vec<Answered>, Failure> {
         let (name, tenant) = self.tenant;
+        // Defender keeps no more: what is older is not covered, whatever was asked for.
+        let days = self.arguments.days.min(MOST_HUNTED_DAYS);
+        let hunted = self.back(days);
         let asked = Asked {
             engine: Engine::Defender,
-            window: self.window(),
+            window: (hunted, self.now),
             routes,
         };
         let Some(query) = Query::named("mail-by-hour") else {
@@ -121,14 +141,14 @@ impl Service<'_> {
             tenant,
             self.exchange()?,
             crate::exchange::Endpoints::for_graph,
-            |service, _| service.hunt(&query.text(&asked), i64::from(self.arguments.days)),
+            |service, _| service.hunt(&query.text(&asked), i64::from(days)),
         );
         match read {
             Ok(text) => Ok(vec![Answered {
                 name: format!("exchange:{name} hunting ({})", query.name),
                 bytes: text.into_bytes(),
                 form: Form::Hunted,
-                covers: self.window(),
+                covers: Some((hunted, self.now)),
                 doubts: Vec::new(),
             }]),
             Err(fault) => {
@@ -148,12 +168,16 @@ impl Service<'_> {
             name: format!("exchange:{name}"),
             bytes,
             form,
-            covers: self.window(),
+            covers: Some(self.window()),
             doubts: answer.doubts,
         }
     }
 
     fn left_out(&self, what: &str, fault: &Fault) {
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(format!("{what} could not be read: {fault}"));
         self.console.say(&format!(
             "{what} could not be read, and is left out: {fault} → {}",
             fault.help

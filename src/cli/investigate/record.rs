@@ -13,7 +13,7 @@ use crate::cli::{Common, Failure};
 use crate::digest::Digest;
 use crate::history::remark::{Attributed, CaseMark, Remark};
 use crate::investigation::Investigation;
-use crate::investigation::attribution::{Change, ChangeKind};
+use crate::investigation::attribution::{Change, ChangeKind, Known};
 use crate::plan::{self, Purpose};
 use crate::report::investigation::View;
 use crate::report::plan::{PlanFormat, render};
@@ -179,6 +179,10 @@ fn attributed(
         let (Some(commit), Some(connector)) = (commit, &change.connector.id) else {
             continue;
         };
+        // Who sent another value than the state shows did not make it what it is.
+        if change.known == Known::Contradicted {
+            continue;
+        }
         for (property, record) in made_by(change) {
             let Some(id) = crate::connector::parse_guid(&record.record) else {
                 continue;

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// So many records of people and applications are kept whole.
 const MOST_KEPT: usize = 250_000;
 
+/// So many organizations are told apart: one more than one is too many.
+const MOST_ORGANIZATIONS: usize = 8;
+
 /// What was read of a log.
 #[derive(Clone, Debug, Default)]
 pub struct AuditLog {
@@ -23,8 +26,12 @@ pub struct AuditLog {
     pub dropped: u64,
     /// Records about connectors that could not be read: one of them may be the one that matters.
     pub unread_about_connectors: u64,
-    /// How many records there are of each day, in days since 1970.
+    /// Records of whatever kind.
+    pub rows: u64,
+    /// How many records of Exchange's administration there are of each day, in days since 1970.
     pub days: BTreeMap<i64, u64>,
+    /// The ids of the organizations that records are of, in lower case.
+    pub organizations: BTreeSet<String>,
 }
 
 impl AuditLog {
@@ -80,19 +87,27 @@ impl Collector {
         place: impl FnOnce() -> Location,
     ) -> (Took, Option<i64>) {
         let Ok(glance) = serde_json::from_str::<Glance<'_>>(data) else {
-            return (self.reject(data), None);
+            return (Took::Rejected, None);
         };
         let Some(seconds) = clock.seconds(plain(glance.creation_time).as_bytes()) else {
-            return (self.reject(data), None);
+            return (Took::Rejected, None);
         };
-        *self.log.days.entry(seconds.div_euclid(86_400)).or_default() += 1;
+        self.log.rows += 1;
+        // Only where what administrators of Exchange do is written down a change of a connector would be.
+        if is_of_exchange(&glance) {
+            *self.log.days.entry(seconds.div_euclid(86_400)).or_default() += 1;
+        }
+        let organization = plain(glance.organization_id);
+        if !organization.is_empty() && self.log.organizations.len() < MOST_ORGANIZATIONS {
+            self.log.organizations.insert(organization.to_lowercase());
+        }
         if !is_worth_keeping(&glance) {
             self.log.noise += 1;
             return (Took::Counted, Some(seconds));
         }
         match wire::read(data, clock, place()) {
             Some(record) => (self.keep(record), Some(seconds)),
-            None => (self.reject(data), Some(seconds)),
+            None => (Took::Rejected, Some(seconds)),
         }
     }
 
@@ -103,10 +118,15 @@ impl Collector {
         }
     }
 
-    /// Takes a record of which only the columns beside its `AuditData` could be read.
-    pub fn add_cut_off(&mut self, record: AuditRecord) {
-        self.log.unread_about_connectors += 1;
-        self.keep(record);
+    /// Notes a row that could not be read, with what of it names what was done; one about a connector may be the one
+    /// that matters, and what its columns say is kept.
+    pub fn reject(&mut self, said: &str, record: impl FnOnce() -> Option<AuditRecord>) {
+        if said.to_ascii_lowercase().contains("inboundconnector") {
+            self.log.unread_about_connectors += 1;
+            if let Some(record) = record() {
+                self.keep(record);
+            }
+        }
     }
 
     fn keep(&mut self, record: AuditRecord) -> Took {
@@ -122,13 +142,6 @@ impl Collector {
         }
         self.log.records.push(record);
         Took::Kept
-    }
-
-    fn reject(&mut self, data: &str) -> Took {
-        if data.to_ascii_lowercase().contains("inboundconnector") {
-            self.log.unread_about_connectors += 1;
-        }
-        Took::Rejected
     }
 
     /// The log, in order.
@@ -148,18 +161,24 @@ impl Collector {
 /// Whether a record says what somebody did, or is the service's own noise and mailbox traffic.
 fn is_worth_keeping(glance: &Glance<'_>) -> bool {
     let topic = Topic::of(&plain(glance.operation));
-    let service = UserType::of(&plain(glance.user_type)) == UserType::Service;
+    let user_type = UserType::of(&plain(glance.user_type));
+    let service = user_type == UserType::Service;
     let external = plain(glance.external_access).eq_ignore_ascii_case("true");
     match topic {
         Topic::Other | Topic::Organization => {
-            let record_type = plain(glance.record_type);
-            // 1 ExchangeAdmin, 8 AzureActiveDirectory: what was administered.
-            let administration = matches!(
-                record_type.to_ascii_lowercase().as_str(),
-                "1" | "8" | "exchangeadmin" | "azureactivedirectory"
-            );
-            administration && !service && !external
+            let record_type = plain(glance.record_type).to_ascii_lowercase();
+            // 8 AzureActiveDirectory
+            let administration = is_of_exchange(glance)
+                || matches!(record_type.as_str(), "8" | "azureactivedirectory");
+            // Administrators of partners come from outside, too.
+            administration && !service && (!external || user_type == UserType::Partner)
         }
         _ => true,
     }
+}
+
+/// Record type 1, ExchangeAdmin: what was done by a cmdlet.
+fn is_of_exchange(glance: &Glance<'_>) -> bool {
+    let record_type = plain(glance.record_type);
+    record_type == "1" || record_type.eq_ignore_ascii_case("exchangeadmin")
 }

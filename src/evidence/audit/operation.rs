@@ -39,7 +39,7 @@ pub const CONNECTOR_OPERATIONS: [&str; 3] = [
 ];
 
 /// Operations that are asked for where a log can be asked: what an investigation uses, without the noise.
-pub const HUNTED_OPERATIONS: [&str; 28] = [
+pub const HUNTED_OPERATIONS: [&str; 31] = [
     "New-InboundConnector",
     "Set-InboundConnector",
     "Remove-InboundConnector",
@@ -68,6 +68,9 @@ pub const HUNTED_OPERATIONS: [&str; 28] = [
     "Add member to role.",
     "Reset user password.",
     "Change user password.",
+    "AlertEntityGenerated",
+    "AlertTriggered",
+    "AlertUpdated",
 ];
 
 impl Topic {

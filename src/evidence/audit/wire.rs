@@ -24,6 +24,8 @@ pub(super) struct Glance<'a> {
     #[serde(borrow)]
     pub user_type: Option<&'a RawValue>,
     #[serde(borrow)]
+    pub organization_id: Option<&'a RawValue>,
+    #[serde(borrow)]
     pub external_access: Option<&'a RawValue>,
 }
 
@@ -157,9 +159,11 @@ fn spoken(text: &str) -> Vec<(String, String)> {
                     let inner = value.get(1..).unwrap_or_default();
                     inner.split_once(quote).unwrap_or((inner, ""))
                 }
+                // The dash belongs to the next name.
                 _ => value
-                    .split_once(" -")
-                    .map_or((value, ""), |(value, _)| (value, value_rest(after, value))),
+                    .find(" -")
+                    .and_then(|end| value.split_at_checked(end))
+                    .unwrap_or((value, "")),
             };
             found.push((name.to_owned(), value.to_owned()));
             rest = next.trim_start();
@@ -175,12 +179,6 @@ fn spoken(text: &str) -> Vec<(String, String)> {
         }
     }
     found
-}
-
-/// What stands behind a value without quotes.
-fn value_rest<'t>(after: &'t str, value: &str) -> &'t str {
-    let end = after.find(value).map_or(after.len(), |at| at + value.len());
-    after.get(end..).unwrap_or_default()
 }
 
 fn modified(value: Option<&Json>) -> Vec<Modified> {
@@ -249,6 +247,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_value_that_is_a_part_of_its_own_name_ends_where_it_ends() {
+        let spoken = Json::String("-Identity Id -Enabled True".to_owned());
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            parameters(Some(&spoken)),
+            [pair("Identity", "Id"), pair("Enabled", "True")]
+        );
+    }
+
+    #[test]
     fn parameters_are_the_same_in_every_form() {
         let expected = vec![
             ("Name".to_owned(), "Ran_abcde".to_owned()),
@@ -265,6 +273,7 @@ mod tests {
             Json::String(
                 r#"-Name "Ran_abcde" -SenderIPAddresses "192.0.2.1;192.0.2.2""#.to_owned(),
             ),
+            Json::String("-Name Ran_abcde -SenderIPAddresses 192.0.2.1;192.0.2.2".to_owned()),
         ] {
             assert_eq!(parameters(Some(&value)), expected, "{value}");
         }

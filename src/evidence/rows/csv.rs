@@ -9,6 +9,7 @@ use std::io::{self, Read};
 pub struct Csv<R> {
     ahead: Ahead<R>,
     line: usize,
+    columns: usize,
     cut_off: bool,
 }
 
@@ -26,6 +27,7 @@ impl<R: Read> Csv<R> {
                 let csv = Self {
                     ahead,
                     line: 1 + memchr::memchr_iter(b'\n', &head).count(),
+                    columns: names.len(),
                     cut_off: false,
                 };
                 return Ok((names, csv));
@@ -71,7 +73,12 @@ impl<R: Read> Cut for Csv<R> {
             room.to_split = false;
             if is_enough || self.ahead.at_end {
                 let split = room.table.fill(&self.ahead.bytes, self.ahead.at_end);
-                self.cut_off |= self.ahead.at_end && split.is_open;
+                let is_last = self.ahead.at_end && !self.ahead.bytes.is_empty();
+                let is_short = room
+                    .table
+                    .last_count()
+                    .is_some_and(|count| count < self.columns);
+                self.cut_off |= is_last && (split.is_open || is_short);
                 if split.end > 0 {
                     return Ok(Some(self.block(room, split.end)));
                 }

@@ -72,6 +72,11 @@ impl Table {
         })
     }
 
+    /// How many fields the last row has.
+    pub fn last_count(&self) -> Option<usize> {
+        self.rows.last().map(|(_, fields)| fields.len())
+    }
+
     /// Splits a text into its whole rows. What stands behind the last line break is one where the text is all there is.
     pub fn split(bytes: &[u8], is_all: bool) -> (Self, Split) {
         let mut table = Self::default();

@@ -111,7 +111,8 @@ impl<'r> Collector<'r> {
             self.follow(mail, route);
         }
         // A column alone says nothing: a connector that is known must have been named in it.
-        self.traffic.knows_connectors |= named.is_some();
+        self.traffic.names_connectors |= named.is_some();
+        self.traffic.told_connectors += u64::from(mail.connector.is_some());
         // Of mail that no known connector explains, what leaves counts: what comes in is anybody's.
         if route == other && !(external && self.routes.domains.is_some()) {
             return;

@@ -91,6 +91,8 @@ pub fn read(
         .map(str::trim)
         .filter(|name| !name.is_empty());
     let route = names.find_map(|name| routes.named(name)).unwrap_or(other);
+    // Mail inside the organization of a connector that nobody knows is no mail of one that is looked for.
+    let counts = route != other || row.external > 0 || name.is_empty();
     if traffic.hours.len() <= other {
         traffic.hours.resize(other + 1, BTreeMap::new());
     }
@@ -113,11 +115,12 @@ pub fn read(
     traffic.days.insert(hour.div_euclid(24));
     traffic.rows = traffic.rows.saturating_add(row.mails);
     traffic.recipients_followed = 1;
-    traffic.knows_connectors |= route != other;
+    traffic.names_connectors |= route != other;
+    traffic.told_connectors = traffic.told_connectors.saturating_add(row.mails);
     traffic.knows_fates |= row.fates > 0;
     traffic.knows_headers |= row.headers > 0;
     traffic.knows_recipients |= row.external > 0;
-    if let Some(hours) = traffic.hours.get_mut(route) {
+    if let Some(hours) = traffic.hours.get_mut(route).filter(|_| counts) {
         hours.entry(hour).or_default().add(&cell);
     }
     Ok(seconds)

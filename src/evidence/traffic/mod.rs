@@ -34,8 +34,10 @@ pub struct Traffic {
     pub recipients_followed: u64,
     /// Whether some rows said what the header's sender is.
     pub knows_headers: bool,
-    /// Whether some rows named connectors.
-    pub knows_connectors: bool,
+    /// Whether some rows named connectors that are known.
+    pub names_connectors: bool,
+    /// How many rows come from a trace that names connectors, whether it named one or none.
+    pub told_connectors: u64,
     /// Whether some rows said what became of the mail.
     pub knows_fates: bool,
     /// Whether recipients that were never written to before can be told.
@@ -46,6 +48,11 @@ impl Traffic {
     /// The mail of a route; the one behind the last is the outbound mail of no known connector.
     pub fn of(&self, route: usize) -> Option<&BTreeMap<Hour, Cell>> {
         self.hours.get(route)
+    }
+
+    /// Whether mail can be told by the names of connectors: a few rows that have them say nothing of the others.
+    pub fn knows_connectors(&self) -> bool {
+        self.names_connectors && self.told_connectors >= self.rows.div_ceil(2)
     }
 
     /// How many days it covers.
@@ -108,7 +115,8 @@ impl Traffic {
         self.rows = self.rows.saturating_add(other.rows);
         self.recipients_followed = self.recipients_followed.max(other.recipients_followed);
         self.knows_headers |= other.knows_headers;
-        self.knows_connectors |= other.knows_connectors;
+        self.names_connectors |= other.names_connectors;
+        self.told_connectors = self.told_connectors.saturating_add(other.told_connectors);
         self.knows_fates |= other.knows_fates;
         self.knows_recipients |= other.knows_recipients;
     }

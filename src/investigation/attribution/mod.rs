@@ -61,7 +61,7 @@ impl Actor {
     /// Whether both are one: names of users differ in case between records.
     pub fn is(&self, record: &AuditRecord) -> bool {
         record.user.eq_ignore_ascii_case(&self.user)
-            || !self.application.is_empty() && record.app_id == self.application
+            || self.app_only && !self.application.is_empty() && record.app_id == self.application
     }
 
     /// What people read.

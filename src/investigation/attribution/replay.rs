@@ -95,6 +95,7 @@ pub(super) fn replay<'r>(
                     && !(record.is_new() && (own.created.is_some() || own.was.is_some()))
             })
         });
+        let place = place.or_else(|| only_open(&mut all, record, &names));
         let place = match place {
             Some(place) => place,
             // A connector that nothing was known of: made by this record, or before everything.
@@ -143,6 +144,20 @@ pub(super) fn replay<'r>(
         }
     }
     all
+}
+
+/// A connector that is deleted by an id that nothing knows is the one that was made without one, if there is only one.
+fn only_open(all: &mut [Replayed<'_>], record: &AuditRecord, names: &[String]) -> Option<usize> {
+    let id = names
+        .iter()
+        .find_map(|name| crate::connector::parse_guid(name))
+        .filter(|_| record.is_remove())?;
+    let is_open =
+        |own: &Replayed<'_>| own.created.is_some() && own.id.is_none() && own.removed.is_none();
+    let mut open = all.iter().enumerate().filter(|(_, own)| is_open(own));
+    let (place, _) = open.next().filter(|_| open.next().is_none())?;
+    all.get_mut(place)?.id = Some(id);
+    Some(place)
 }
 
 fn take(own: &mut Replayed<'_>, record: &AuditRecord, index: usize) {

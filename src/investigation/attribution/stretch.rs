@@ -8,6 +8,7 @@ use super::claim::adds;
 use super::replay::{Replayed, replay};
 use super::{Attribution, Change, ChangeKind, Evidence, Known, Reconstructed, State, differences};
 use crate::connector::Connector;
+use crate::connector::address::AddressSet;
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::drift;
@@ -265,7 +266,9 @@ impl Stretch<'_> {
                 Kind::Renamed => own.values.get(&Property::Name),
                 _ => property.and_then(|property| own.values.get(&property)),
             };
-            let touched = property.and_then(|property| own.touched.get(&property));
+            let touched = property
+                .and_then(|property| own.touched.get(&property))
+                .filter(|_| self.edits_explain(own, difference));
             match claimed.map(|(_, by)| by).or(touched) {
                 Some(by) => explained.push(*by),
                 None => unexplained.push(difference.words()),
@@ -389,6 +392,27 @@ impl Stretch<'_> {
         });
     }
 
+    /// Whether everything that came to a list was added by an edit of it, as far as edits can be read.
+    fn edits_explain(&self, own: &Replayed<'_>, difference: &Difference) -> bool {
+        let Some(property) = difference.property.as_deref() else {
+            return true;
+        };
+        if property != Property::SenderIPAddresses.name() {
+            return true;
+        }
+        let records = own
+            .records
+            .iter()
+            .filter_map(|index| self.records.get(*index));
+        let mut added = AddressSet::empty();
+        for text in records.filter_map(|record| record.parameter(property)) {
+            let Some(items) = adds(text) else { return true };
+            added = added.union(&AddressSet::from_entries(items.iter().map(String::as_str)));
+        }
+        let came = AddressSet::from_entries(difference.added.iter().map(String::as_str));
+        came.difference(&added).is_empty()
+    }
+
     /// Lists that were edited, and values that cannot be read, where no state shows a difference: an edit that was
     /// taken back, or one that nothing was read since.
     fn edited(
@@ -460,18 +484,22 @@ impl Stretch<'_> {
         }
     }
 
-    /// Values that were set and are gone again: an opening that no state shows.
+    /// Values that were set and are gone again, with the connector or without it: an opening that no state shows.
     fn transient(&self, own: &Replayed<'_>, there: Option<&Connector>, found: &mut Attribution) {
-        for (property, value, by) in &own.passed {
+        let passed = own.passed.iter();
+        let passed = passed.map(|(property, value, by)| (property, value, by, "and was set back"));
+        let gone = own.values.iter().filter(|_| own.removed.is_some());
+        let gone = gone.map(|(property, (value, by))| {
+            (property, value, by, "and was set back by deleting it")
+        });
+        for (property, value, by, what) in passed.chain(gone) {
             if *property == Property::Name || own.created == Some(*by) {
                 continue;
             }
-            let before = own.before(*property);
+            // Where nobody knows what was there before, it is held against the strictest value.
+            let before = own.before(*property).unwrap_or_else(|| strictest(value));
             let is_now = there.is_some_and(|own| shows(own, Some(*property), value));
-            let (Some(before), false) = (before, is_now) else {
-                continue;
-            };
-            if before == *value {
+            if is_now || before == *value {
                 continue;
             }
             let types = own.connector_type();
@@ -484,11 +512,7 @@ impl Stretch<'_> {
                 kind: ChangeKind::Changed,
                 direction: Some(change.direction),
                 connector_type: types,
-                words: vec![format!(
-                    "{}: {}, and was set back",
-                    property.name(),
-                    change.words
-                )],
+                words: vec![format!("{}: {}, {what}", property.name(), change.words)],
                 values: vec![(*property, Some(value.clone()))],
                 records: self.evidence([*by]),
                 unexplained: Vec::new(),

@@ -185,7 +185,7 @@ impl Case<'_> {
         let own = traffic.of(self.route).unwrap_or(&NONE);
         let route = self.examined.routes.routes.get(self.route);
         let by_address = route.is_some_and(|route| !route.addresses.is_empty());
-        if by_address || traffic.knows_connectors {
+        if by_address || traffic.knows_connectors() {
             return Ok(Mail {
                 hours: own,
                 traffic,

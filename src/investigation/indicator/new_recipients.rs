@@ -28,6 +28,7 @@ fn judge(case: &Case<'_>) -> Sign {
                 (!traffic.knows_recipients)
                     .then_some("without accepted domains it cannot be told who is outside")
             },
+            told: |cell| cell.mails,
             measure: |hours, first| {
                 worst_share(&after_warm_up(hours, first), |cell| {
                     (cell.first_contacts, cell.external)

@@ -27,6 +27,7 @@ fn judge(case: &Case<'_>) -> Sign {
                     "no trace says what the header's sender is; EmailEvents of Defender does",
                 )
             },
+            told: |cell| cell.headers,
             measure: |hours, _| worst_share(hours, |cell| (cell.mismatched, cell.headers)),
         },
     )

@@ -22,6 +22,8 @@ pub(super) struct Asked {
     pub on_premises_only: bool,
     /// Why a trace cannot answer.
     pub missing: fn(&Traffic) -> Option<&'static str>,
+    /// Of how many mails of an hour a trace tells it.
+    pub told: fn(&Cell) -> u64,
     /// By the connector's mail and the first hour of any.
     pub measure: fn(&BTreeMap<Hour, Cell>, Hour) -> Option<Share>,
 }
@@ -39,6 +41,12 @@ pub(super) fn judge(case: &Case<'_>, asked: &Asked) -> Sign {
     };
     if let Some(why) = (asked.missing)(mail.traffic) {
         return Sign::not_evaluated(asked.indicator, why);
+    }
+    // A trace that tells it of other mail says nothing of this.
+    let sum = |of: fn(&Cell) -> u64| mail.hours.values().map(of).sum::<u64>();
+    if sum(|cell| cell.mails) > 0 && sum(asked.told) == 0 {
+        let why = "the trace does not say it of the mail through this connector";
+        return Sign::not_evaluated(asked.indicator, format!("{why}{}", mail.aside()));
     }
     let limits = [asked.mails, asked.share];
     let Some(share) = (asked.measure)(

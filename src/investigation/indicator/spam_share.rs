@@ -25,6 +25,7 @@ fn judge(case: &Case<'_>) -> Sign {
             missing: |traffic| {
                 (!traffic.knows_fates).then_some("no trace says what became of the mail")
             },
+            told: |cell| cell.fates,
             measure: |hours, _| worst_share(hours, |cell| (cell.filtered, cell.fates)),
         },
     )

@@ -29,6 +29,7 @@ fn judge(case: &Case<'_>) -> Sign {
             what: "mails from domains that are not the organization's",
             on_premises_only: true,
             missing: |_| None,
+            told: |cell| cell.mails,
             measure: |hours, _| worst_share(hours, |cell| (cell.unprovisioned, cell.senders)),
         },
     )

@@ -145,11 +145,13 @@ fn judge(case: &Case<'_>) -> Sign {
         Threshold::RiseDeviations,
         Threshold::RiseDays,
     ];
-    if !mail.stands_for && case.examined.is_new {
+    let own_days: BTreeSet<i64> = mail.hours.keys().map(|hour| hour.div_euclid(24)).collect();
+    let needed = case.thresholds.get(Threshold::RiseDays);
+    // One that was made not long ago has no normal of its own yet.
+    if !mail.stands_for && case.examined.is_new && to_f64(own_days.len() as u64) < needed {
         return new_connector(case, mail.hours);
     }
     let days = mail.traffic.days();
-    let needed = case.thresholds.get(Threshold::RiseDays);
     #[allow(clippy::cast_precision_loss, reason = "days are few")]
     if (days as f64) < needed {
         return Sign::not_evaluated(
