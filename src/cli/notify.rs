@@ -21,6 +21,13 @@ pub(super) struct Notify {
     variable: String,
 }
 
+impl Notify {
+    /// The variable that holds the address.
+    pub fn variable(&self) -> &str {
+        &self.variable
+    }
+}
+
 /// `slack=CONNGUARD_SLACK_URL`. What was typed instead may be the secret itself, and is not shown.
 fn parse(text: &str) -> Result<Notify, Failure> {
     let wrong = |what: String| Failure::Usage(format!("--notify: {what}"));

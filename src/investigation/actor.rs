@@ -312,10 +312,7 @@ impl Look<'_> {
     /// Whether a record is about the actor's own account.
     fn is_about(&self, record: &AuditRecord) -> bool {
         let user = self.actor.user.to_lowercase();
-        user.contains('@')
-            && record
-                .texts()
-                .any(|text| text.to_lowercase().contains(&user))
+        user.contains('@') && record.texts().any(|text| names_it(text, &user))
     }
 
     fn password(&self) -> Option<ActorSign> {
@@ -452,8 +449,8 @@ impl Look<'_> {
                 record.topic == topic
                     && record.succeeded
                     && record.texts().any(|text| {
-                        let text = text.to_lowercase();
-                        names.iter().any(|name| text.contains(&name.to_lowercase()))
+                        let mut names = names.iter();
+                        names.any(|name| names_it(text, &name.to_lowercase()))
                     })
             })
             .collect();
@@ -497,6 +494,17 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether a text names something, given in lower case, as a whole: `sysadmin@contoso.com` does not name its second half.
+fn names_it(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '@' | '.' | '_' | '-' | '+' | '#');
+    let text = text.to_lowercase();
+    text.match_indices(name).any(|(at, found)| {
+        let (before, rest) = text.split_at_checked(at).unwrap_or_default();
+        let after = rest.strip_prefix(found).unwrap_or_default();
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
 fn names(records: &[&AuditRecord]) -> String {
     let all: Vec<String> = records
         .iter()
@@ -513,4 +521,24 @@ fn names(records: &[&AuditRecord]) -> String {
 
 fn day(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_it;
+
+    #[test]
+    fn a_part_of_a_name_is_another_name() {
+        for (text, name, is) in [
+            ("admin@contoso.com", "admin@contoso.com", true),
+            ("[\"Admin@contoso.com\"]", "admin@contoso.com", true),
+            ("sysadmin@contoso.com", "admin@contoso.com", false),
+            ("admin@contoso.com.example", "admin@contoso.com", false),
+            ("Synchronisation", "sync", false),
+            ("ServicePrincipal_Sync", "sync", false),
+            ("name: Sync; id: 1", "sync", true),
+        ] {
+            assert_eq!(names_it(text, name), is, "{text}");
+        }
+    }
 }

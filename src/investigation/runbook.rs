@@ -151,12 +151,13 @@ impl Making<'_> {
             .changes
             .iter()
             .map(|change| change.at);
-        let first = changes.min().unwrap_or(self.question.now);
-        let day = jiff::SignedDuration::from_hours(24);
-        (
-            (first - day).strftime("%Y-%m-%d").to_string(),
-            (self.question.now + day).strftime("%Y-%m-%d").to_string(),
-        )
+        let days = |count: i64| jiff::SignedDuration::from_hours(24 * count);
+        let now = self.question.now;
+        let first = changes.min().unwrap_or(now).min(now);
+        // What is normal is learnt from the month before; the service keeps mail for ninety days.
+        let from = (first - days(30)).max(now - days(89));
+        let day = |time: jiff::Timestamp| time.strftime("%Y-%m-%d").to_string();
+        (day(from), day(now + days(1)))
     }
 
     /// Step 1: find the suspicious connector.
@@ -178,8 +179,8 @@ impl Making<'_> {
             },
             commands: vec![
                 powershell(
-                    format!("Search-UnifiedAuditLog -StartDate {from} -EndDate {to} -RecordType ExchangeAdmin -Operations New-InboundConnector,Set-InboundConnector,Remove-InboundConnector -SessionCommand ReturnLargeSet -SessionId connguard -ResultSize 5000 | Export-Csv audit.csv"),
-                    "exports the records; repeat with the same session until nothing comes",
+                    format!("do {{ $page = Search-UnifiedAuditLog -StartDate {from} -EndDate {to} -RecordType ExchangeAdmin -SessionCommand ReturnLargeSet -SessionId connguard-{from}-{to} -ResultSize 5000; $page | Export-Csv audit.csv -Append -NoTypeInformation }} while ($page)"),
+                    "exports all that administrators did, those operations among it: a log of them alone does not show which days it covers",
                 ),
                 connguard(format!("connguard investigate --tenant {} --from live", self.tenant()), "asks Microsoft Graph for them"),
             ],
@@ -243,9 +244,9 @@ impl Making<'_> {
             _ if own.of_mail && state == ItemState::Unknown => vec![
                 powershell(
                     format!(
-                        "Get-MessageTraceV2 -StartDate {from} -EndDate {to} -ResultSize 5000 | Export-Csv trace.csv"
+                        "for ($day = [datetime]'{from}'; $day -lt [datetime]'{to}'; $day = $day.AddDays(1)) {{ Get-MessageTraceV2 -StartDate $day -EndDate $day.AddDays(1) -ResultSize 5000 | Export-Csv trace.csv -Append -NoTypeInformation }}"
                     ),
-                    "exports mail, ten days at most at a time; follow its warning for more",
+                    "exports mail day by day; where it warns that there is more, ask for hours",
                 ),
                 connguard(
                     format!("connguard investigate --tenant {} --hunt", self.tenant()),
@@ -463,6 +464,19 @@ fn account_items(triage: &Triage) -> Vec<Item> {
                 graph(format!("GET https://graph.microsoft.com/v1.0/users/{path}/memberOf"), "lists its roles and groups"),
                 powershell(format!("Get-InboxRule -Mailbox {user} | ConvertTo-Json"), "lists rules in its mailbox"),
                 powershell("Get-TransportRule | ConvertTo-Json -Depth 4 | Out-File rules.json", "lists transport rules: look for RemoveHeader"),
+            ],
+        });
+    }
+    if items.is_empty() && actor.application.is_empty() && !actor.user.is_empty() {
+        let name = url_segment(&actor.user.replace('\'', "''"));
+        items.push(Item {
+            id: format!("actor-{}", slug(&actor.user)),
+            title: format!("Find out what {} is, and stop it", crate::finding::excerpt(&actor.user)),
+            found: found.clone(),
+            state,
+            commands: vec![
+                graph(format!("GET https://graph.microsoft.com/v1.0/servicePrincipals?$filter=displayName%20eq%20'{name}'"), "looks for an application of this name"),
+                graph(format!("GET https://graph.microsoft.com/v1.0/users?$filter=displayName%20eq%20'{name}'"), "looks for a person of this name"),
             ],
         });
     }

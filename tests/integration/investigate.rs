@@ -392,6 +392,195 @@ fn a_change_is_attributed_and_a_name_with_slashes_is_a_name() {
     assert_eq!(verdicts(&report)["SMTP relay"], "not enough evidence");
 }
 
+const RELAY: &str = "0f3c8a1e-7d20-4c55-9b1a-6e2f3d4c5b01";
+const EVIL: &str = "198.51.100.9";
+
+/// An on-premises connector that admits these addresses.
+fn relay(addresses: &[&str]) -> Value {
+    json!({
+        "Name": "SMTP relay", "ExchangeObjectId": RELAY, "Enabled": true, "ConnectorType": "OnPremises", "ConnectorSource": "Default",
+        "SenderIPAddresses": addresses, "SenderDomains": ["smtp:*;1"], "RequireTls": false, "RestrictDomainsToIPAddresses": false,
+        "RestrictDomainsToCertificate": false, "CloudServicesMailEnabled": false, "TreatMessagesAsInternal": false,
+        "EFSkipLastIP": false, "EFTestMode": false, "WhenCreatedUTC": "2025-01-01T00:00:00Z",
+    })
+}
+
+/// A record of somebody's cmdlet, with what was sent.
+fn record(time: &str, operation: &str, sent: &[(&str, &str)]) -> Value {
+    let sent: Vec<Value> = sent
+        .iter()
+        .map(|(name, value)| json!({ "Name": name, "Value": value }))
+        .collect();
+    json!({
+        "CreationTime": time, "Id": format!("744ca318-ae02-4569-9e68-{:0>12}", time.bytes().map(usize::from).sum::<usize>() * 97 + sent.len()),
+        "Operation": operation, "RecordType": 1, "ResultStatus": "True", "UserType": 2, "UserId": "alice@contoso.com", "ObjectId": "",
+        "ExternalAccess": false, "Parameters": sent,
+    })
+}
+
+/// An investigation of states, each with its time, and of records.
+fn of(states: &[(&str, Value)], records: &[Value]) -> Run {
+    let folder = folder();
+    for (place, (at, connectors)) in states.iter().enumerate() {
+        let export = json!({
+            "connguard": "export/v1", "taken_at": at,
+            "organization": { "tenant_id": "3b1e6f0a-5c0d-4d7e-9a51-0c7d1f2a4b01", "domain": "contoso.onmicrosoft.com" },
+            "complete": { "inbound_connectors": true, "accepted_domains": true, "blocked_connectors": true },
+            "inbound_connectors": connectors, "blocked_connectors": [],
+            "accepted_domains": [{ "DomainName": "contoso.com", "MatchSubDomains": false }],
+        });
+        let path = folder.path().join(format!("{place}.json"));
+        fs::write(path, export.to_string()).unwrap();
+    }
+    let log = Value::Array(records.to_vec()).to_string();
+    fs::write(folder.path().join("log.json"), log).unwrap();
+    investigate(folder.path(), &["--format", "json"])
+}
+
+/// The words of every change, and how it is known.
+fn changes(report: &Value) -> Vec<(String, String)> {
+    let all = report["changes"].as_array().unwrap().iter();
+    all.map(|own| {
+        (
+            own["known"].as_str().unwrap().to_owned(),
+            own["words"].to_string(),
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn an_opening_that_no_state_shows_is_an_opening() {
+    let (first, last) = ("2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z");
+    let set = |time: &str, addresses: &str| {
+        let sent = [("Identity", RELAY), ("SenderIPAddresses", addresses)];
+        record(time, "Set-InboundConnector", &sent)
+    };
+    let remove = record(
+        "2026-11-10T16:00:00",
+        "Remove-InboundConnector",
+        &[("Identity", RELAY)],
+    );
+    let own = "203.0.113.10";
+    // Opened and deleted; opened and set back before anything was read; opened and set back between two states.
+    for (states, records) in [
+        (
+            vec![(first, json!([relay(&[own])])), (last, json!([]))],
+            vec![set("2026-11-10T14:00:00", EVIL), remove],
+        ),
+        (
+            vec![(last, json!([relay(&[own])]))],
+            vec![
+                set("2026-11-10T14:00:00", EVIL),
+                set("2026-11-10T16:00:00", own),
+            ],
+        ),
+        (
+            vec![
+                (first, json!([relay(&[own])])),
+                (last, json!([relay(&[own])])),
+            ],
+            vec![
+                set("2026-11-10T14:00:00", EVIL),
+                set("2026-11-10T16:00:00", own),
+            ],
+        ),
+    ] {
+        let report = of(&states, &records).json();
+        let told = changes(&report);
+        assert!(
+            told.iter().any(|(_, words)| words.contains(EVIL)),
+            "{told:?}"
+        );
+        assert_eq!(verdicts(&report)["SMTP relay"], "suspicious", "{told:?}");
+    }
+}
+
+#[test]
+fn a_record_explains_what_it_says_and_nothing_else() {
+    let (first, last) = ("2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z");
+    let states = [
+        (first, json!([relay(&["203.0.113.10"])])),
+        (last, json!([relay(&["203.0.113.10", "192.0.2.1", EVIL])])),
+    ];
+    let sent = [
+        ("Identity", RELAY),
+        ("SenderIPAddresses", "@{Add='192.0.2.1'}"),
+    ];
+    let report = of(
+        &states,
+        &[record("2026-11-10T14:00:00", "Set-InboundConnector", &sent)],
+    )
+    .json();
+    assert_eq!(changes(&report)[0].0, "without-record");
+    // A connector that was made while there is a log, and of which the log says nothing.
+    let mut made = relay(&["203.0.113.10"]);
+    made["WhenCreatedUTC"] = json!("2026-11-15T00:00:00Z");
+    let other = record("2026-11-02T00:00:00", "Set-Mailbox", &[("Identity", "bob")]);
+    let report = of(&[(last, json!([made]))], &[other]).json();
+    assert_eq!(changes(&report)[0].0, "without-record");
+    // Made without an id, and deleted by one that nothing else knows: one connector, that came and went.
+    let new = [
+        ("Name", "Ran_abcde"),
+        ("ConnectorType", "OnPremises"),
+        ("SenderIPAddresses", EVIL),
+    ];
+    let gone = [("Identity", "d0891898-d7b2-431d-8619-019772e49525")];
+    let report = of(
+        &[
+            (first, json!([relay(&["203.0.113.10"])])),
+            (last, json!([relay(&["203.0.113.10"])])),
+        ],
+        &[
+            record("2026-11-10T01:00:00", "New-InboundConnector", &new),
+            record("2026-11-10T05:00:00", "Remove-InboundConnector", &gone),
+        ],
+    )
+    .json();
+    assert_eq!(changes(&report).len(), 1, "{:?}", changes(&report));
+    assert_eq!(report["changes"][0]["kind"], "created-and-removed");
+}
+
+#[test]
+fn what_is_not_the_log_of_this_organizations_exchange_does_not_stand_in_for_it() {
+    let states = [
+        ("2026-11-01T00:00:00Z", json!([relay(&["203.0.113.10"])])),
+        ("2026-11-20T00:00:00Z", json!([relay(&["203.0.113.10"])])),
+    ];
+    let daily = |change: &dyn Fn(&mut Value)| -> Vec<Value> {
+        let days = 1..=20;
+        days.map(|day| {
+            let mut own = record(&format!("2026-11-{day:02}T00:00:00"), "Set-Mailbox", &[]);
+            change(&mut own);
+            own
+        })
+        .collect()
+    };
+    let reasons = |report: &Value| report["connectors"][0]["reasons"].to_string();
+    let exchange = of(&states, &daily(&|_| ())).json();
+    assert!(
+        !reasons(&exchange).contains("audit log"),
+        "{}",
+        reasons(&exchange)
+    );
+    // What was done in Entra says nothing of what was done in Exchange.
+    let entra = of(&states, &daily(&|own| own["RecordType"] = json!(8))).json();
+    assert_eq!(
+        entra["coverage"]["log"],
+        Value::Null,
+        "{}",
+        entra["coverage"]
+    );
+    let other = daily(&|own| own["OrganizationId"] = json!("11111111-1111-4111-8111-111111111111"));
+    of(&states, &other).expect(1, &["another organization"]);
+    // An alert that names no connector is about one all the same.
+    let mut alert = record("2026-11-10T00:00:00", "AlertTriggered", &[]);
+    alert["RecordType"] = json!(40);
+    alert["Name"] = json!("Suspicious connector activity");
+    alert["Data"] = json!("{\"op\":\"ConnectorAbuse\"}");
+    assert_eq!(of(&states, &[alert]).json()["verdict"], "suspicious");
+}
+
 #[test]
 fn thresholds_are_the_operators_word_and_the_report_says_so() {
     let folder = folder();

@@ -214,3 +214,42 @@ fn no_alert_waits_for_the_audit_log() {
         "{told:?}"
     );
 }
+
+#[test]
+fn a_receiver_that_is_not_reached_makes_no_other_hear_it_twice() {
+    let world = World::attacked();
+    let (receiver, pin) = (Receiver::new(), world.repo.pin());
+    let round = |other: &str| {
+        let arguments = [
+            "watch",
+            "--once",
+            "--no-audit",
+            "--tenant",
+            "contoso",
+            "--rehearsal",
+            "--notify",
+            "webhook=CONNGUARD_HOOK",
+            "--notify",
+            "slack=CONNGUARD_OTHER",
+        ];
+        let variables = [
+            ("CONNGUARD_SECRET", SECRET),
+            ("CONNGUARD_ROOT", &pin),
+            ("CONNGUARD_HOOK", &receiver.url),
+            ("CONNGUARD_OTHER", other),
+        ];
+        world.repo.run_with(&arguments, &variables)
+    };
+    // Nobody listens there.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}/", closed.local_addr().unwrap());
+    drop(closed);
+    assert_eq!(round(&nobody).code, 1);
+    assert_eq!(round(&nobody).code, 1);
+    assert_eq!(receiver.told().len(), 1);
+    // As soon as the other one is there it hears all of it.
+    let other = Receiver::new();
+    assert_eq!(round(&other.url).code, 14);
+    assert_eq!((receiver.told().len(), other.told().len()), (1, 1));
+    assert!(other.told()[0].contains("198.51.100.7"));
+}

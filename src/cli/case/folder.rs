@@ -138,6 +138,15 @@ impl CaseFolder {
         Ok(())
     }
 
+    /// Takes a folder of it away that is made anew.
+    pub fn clear(&self, folder: &str) -> Result<(), Failure> {
+        let place = self.path.join(folder);
+        match std::fs::remove_dir_all(&place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&place, &error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes files, each whole or not at all, and the list of digests last.
     pub fn write(&self, files: Files) -> Result<Digest, Failure> {
         for (path, bytes) in files {

@@ -35,7 +35,7 @@ pub(super) struct InvestigateArgs {
     /// The tenant, where the audit repository has several
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
-    /// Evidence: a file or folder, `live`, or `history[:REV]`; may be repeated [default: the history and the tenant's source]
+    /// Evidence: a file or folder, `live`, or `history[:REV]`; may be repeated [default: the history, and the live service where the tenant is read from it]
     #[arg(long, value_name = "SOURCE", value_parser = parse_from, visible_alias = "evidence")]
     from: Vec<From>,
     /// When exports of connectors that carry no time were made

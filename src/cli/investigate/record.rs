@@ -37,6 +37,8 @@ pub(super) fn case(
     }
     let plans = plans(investigation, repository, console);
     let files = case.add(view, &ticked, plans);
+    // Plans by what was there earlier must not be carried out now.
+    folder.clear("plans")?;
     let digest: Digest = folder.write(files)?;
     folder.keep(common, &arguments.trust, console, view.verdict.name())?;
     console.note(&format!(

@@ -24,6 +24,7 @@ use super::status::Shown;
 use super::targets::{From, Selection, targets};
 use super::{Common, Failure, Outcome, TrustArgs};
 use crate::parallel::in_parallel_by;
+use crate::report::earlier::EarlierReport;
 use crate::report::{Judged, Report};
 use crate::verdict;
 use clap::Args;
@@ -31,7 +32,7 @@ use feed::{Asking, Feed, Operations};
 use jiff::Timestamp;
 use memory::{Memory, complete};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub(super) const AFTER_HELP: &str = "\
@@ -118,7 +119,7 @@ struct Watch<'w> {
     arguments: &'w WatchArgs,
     console: &'w Console,
     receivers: Vec<(Notify, reqwest::Url)>,
-    /// The digest of each tenant's newest snapshot.
+    /// The digest of each tenant's newest snapshot that was recorded.
     seen: BTreeMap<String, String>,
     feed: Option<Feed>,
     /// What the audit log said at last.
@@ -148,7 +149,7 @@ impl Watch<'_> {
         });
         let mut report = judging.report(tenants, &targets);
         let mut code = report.conclusion.exit_code;
-        self.tell(&mut report)?;
+        let told = self.tell(&mut report);
         let judged: Vec<&Judged> = report.tenants.iter().collect();
         judging.remember(&judged, None)?;
         self.console.say(&format!(
@@ -156,10 +157,14 @@ impl Watch<'_> {
             report.now,
             report.conclusion.verdict.name()
         ));
-        if self.changed(&report) && arguments.record {
+        // Recorded even where nobody could be told, and again until it is.
+        let seen = self.seen_by(&report);
+        if arguments.record && seen != self.seen {
             let recorded = snapshot::run(self.common, &self.recording(), self.console)?;
             code = verdict::worst(&[code, recorded]);
+            self.seen = seen;
         }
+        told?;
         self.alive(code);
         let answered = self.feed.as_ref().and_then(|feed| feed.answered(until));
         if let Some(operations) = answered {
@@ -169,21 +174,39 @@ impl Watch<'_> {
         Ok(code)
     }
 
-    /// Tells what of a report is new, and remembers that it was told.
+    /// Tells each receiver what is new to it, and remembers that it was told.
     fn tell(&self, report: &mut Report<'_>) -> Result<(), Failure> {
-        let memory = Memory(&self.arguments.memory);
+        if self.receivers.is_empty() {
+            return self.tell_one(&self.arguments.memory, &[], report);
+        }
+        let mut told = Ok(());
+        for (place, receiver) in self.receivers.iter().enumerate() {
+            let memory = match place {
+                0 => self.arguments.memory.clone(),
+                // One that is not reached must not make the others hear everything twice.
+                _ => self
+                    .arguments
+                    .memory
+                    .with_extension(format!("{}.json", receiver.0.variable())),
+            };
+            told = told.and(self.tell_one(&memory, std::slice::from_ref(receiver), report));
+        }
+        told
+    }
+
+    fn tell_one(
+        &self,
+        memory: &Path,
+        receiver: &[(Notify, reqwest::Url)],
+        report: &mut Report<'_>,
+    ) -> Result<(), Failure> {
+        let memory = Memory(memory);
         let earlier = memory.read()?;
         for tenant in &mut report.tenants {
             complete(&mut tenant.assessment, &self.operations, earlier.as_ref());
         }
-        if let Some(earlier) = &earlier {
-            for tenant in &mut report.tenants {
-                earlier.mark(&mut tenant.assessment);
-            }
-            let key = report.own_key();
-            earlier.mark_own(&mut report.findings, &key);
-        }
-        notify::tell(&self.receivers, report, earlier.as_ref(), self.console)?;
+        mark(report, earlier.as_ref());
+        notify::tell(receiver, report, earlier.as_ref(), self.console)?;
         memory.write(report)
     }
 
@@ -207,20 +230,17 @@ impl Watch<'_> {
         }
     }
 
-    /// Whether any tenant looks other than in the round before.
-    fn changed(&mut self, report: &Report<'_>) -> bool {
-        let mut changed = false;
-        for judged in &report.tenants {
-            let Some(snapshot) = &judged.assessment.snapshot else {
-                continue;
-            };
-            let digest = snapshot.digest.to_string();
-            let before = self
-                .seen
-                .insert(judged.assessment.tenant.clone(), digest.clone());
-            changed |= before != Some(digest);
-        }
-        changed
+    /// The digest of each tenant's newest snapshot, whether it was seen in this round or in one before.
+    fn seen_by(&self, report: &Report<'_>) -> BTreeMap<String, String> {
+        let mut seen = self.seen.clone();
+        seen.extend(report.tenants.iter().filter_map(|judged| {
+            let snapshot = judged.assessment.snapshot.as_ref()?;
+            Some((
+                judged.assessment.tenant.clone(),
+                snapshot.digest.to_string(),
+            ))
+        }));
+        seen
     }
 
     /// A sign of life; that it cannot be given is no reason to die.
@@ -237,4 +257,19 @@ impl Watch<'_> {
             ));
         }
     }
+}
+
+/// Says of each finding whether it is new to whoever was told what was found earlier; without that all of it is.
+fn mark(report: &mut Report<'_>, earlier: Option<&EarlierReport>) {
+    let tenants = report.tenants.iter_mut();
+    let of_tenants = tenants.flat_map(|tenant| &mut tenant.assessment.findings);
+    for finding in of_tenants.chain(&mut report.findings) {
+        finding.since = None;
+    }
+    let Some(earlier) = earlier else { return };
+    for tenant in &mut report.tenants {
+        earlier.mark(&mut tenant.assessment);
+    }
+    let key = report.own_key();
+    earlier.mark_own(&mut report.findings, &key);
 }

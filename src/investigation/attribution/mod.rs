@@ -230,6 +230,10 @@ pub fn attribute(states: &[State<'_>], log: &AuditLog) -> Attribution {
         .filter(|record| record.succeeded)
         .collect();
     let mut found = Attribution::default();
+    if let (Some(first), Some((from, _))) = (states.first(), log.window()) {
+        let since = Timestamp::from_second(from.saturating_mul(86_400)).unwrap_or(first.at);
+        stretch::stamped_since(*first, since, &records, &mut found);
+    }
     let mut before: Option<State<'_>> = None;
     for state in states {
         let from = before.map(|own| own.at);

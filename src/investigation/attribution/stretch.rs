@@ -53,6 +53,46 @@ pub(super) fn stretch(
     }
 }
 
+/// Connectors of the first state that were made, as the service stamped them, while there is a log, and of which no
+/// record says so: nothing was read before to compare them with.
+pub(super) fn stamped_since(
+    first: State<'_>,
+    since: Timestamp,
+    records: &[&AuditRecord],
+    found: &mut Attribution,
+) {
+    let made = |connector: &Connector| {
+        let name = connector.name.to_lowercase();
+        let mut news = records.iter().filter(|record| record.is_new());
+        news.any(|record| {
+            let names = super::claim::named(record);
+            names
+                .iter()
+                .any(|own| *own == name || connector.has_id(own))
+        })
+    };
+    for connector in first.snapshot.connectors().filter(|own| !made(own)) {
+        let stamp = connector.metadata.when_created;
+        let Some(at) = stamp.filter(|at| (since..=first.at).contains(at)) else {
+            continue;
+        };
+        let words = vec!["was created, as the service stamped it".to_owned()];
+        found.changes.push(Change {
+            connector: connector.subject(),
+            known: Known::WithoutRecord,
+            at,
+            between: (None, Some(first.at)),
+            kind: ChangeKind::Created,
+            direction: Some(Direction::Widens),
+            connector_type: connector.connector_type(),
+            unexplained: words.clone(),
+            words,
+            values: all_values(connector),
+            records: Vec::new(),
+        });
+    }
+}
+
 fn is_about(difference: &Difference, own: &Replayed<'_>) -> bool {
     difference.connector.as_ref().is_some_and(|named| {
         named.id.is_some() && named.id == own.id
