@@ -350,6 +350,14 @@ pub static ALL: &[BuiltIn] = &[
         fix: "Set-AdminAuditLogConfig -UnifiedAuditLogIngestionEnabled $true, and find out who switched it off and when.",
     },
     BuiltIn {
+        id: "rule-removes-headers",
+        title: "A transport rule removes headers",
+        severity: "medium; it decides nothing",
+        usual: Medium,
+        why: "The attackers of 2022 removed the headers by which mail is traced back to the tenant and the connector. Who made the rule the audit log says, as far as it reaches back.",
+        fix: "Ask whose rule it is; disable one that nobody knows, and keep it as evidence.",
+    },
+    BuiltIn {
         id: "connector-operation",
         title: "Somebody changed a connector, by the audit log",
         severity: "low; whether it was approved the comparison with the baseline says",

@@ -11,6 +11,7 @@ use crate::finding::{Finding, Location, Severity};
 use crate::snapshot::Part;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value as Json;
 
 /// Which time the evidence covers, and what of it can be relied on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -154,6 +155,7 @@ pub(super) fn findings(
         .collect();
     found.extend(log_disabled(question, coverage));
     found.extend(strangers(question, known));
+    found.extend(header_rules(question));
     found.extend(question.files.iter().filter_map(of_file));
     if let Some(log) = question.log.filter(|log| log.unread_about_connectors > 0) {
         let mut finding =
@@ -291,6 +293,46 @@ fn strangers(question: &Question<'_>, known: &KnownOf<'_>) -> Vec<Finding> {
         finding.added = vec![name];
         found.push(finding);
     }
+    found
+}
+
+/// Transport rules that take headers away, in the newest state that has rules and in what has no time.
+fn header_rules(question: &Question<'_>) -> Vec<Finding> {
+    let newest = question.states.iter().rev().map(|state| state.snapshot);
+    let newest = newest
+        .filter(|own| own.around.contains_key(&Part::TransportRules))
+        .take(1);
+    let undated = question.parts.iter().copied();
+    let undated = undated.filter(|own| own.taken_at.is_none());
+    let mut found: Vec<Finding> = Vec::new();
+    for snapshot in newest.chain(undated) {
+        let rules = snapshot.around.get(&Part::TransportRules);
+        let rules = rules.and_then(Json::as_array).map(Vec::as_slice);
+        for rule in rules.unwrap_or_default() {
+            let text = |name: &str| rule.get(name).and_then(Json::as_str).unwrap_or_default();
+            let header = text("RemoveHeader");
+            if header.is_empty() {
+                continue;
+            }
+            let place = Location {
+                path: snapshot.origin.clone(),
+                line: 1,
+                column: 1,
+            };
+            let mut finding = builtin::finding("rule-removes-headers", Severity::Medium, place);
+            finding.message = format!(
+                "{:?} removes {:?}{}",
+                crate::finding::excerpt(text("Name")),
+                crate::finding::excerpt(header),
+                match text("State") {
+                    "Disabled" => "; it is disabled",
+                    _ => "",
+                }
+            );
+            found.push(finding);
+        }
+    }
+    found.dedup_by(|one, other| one.message == other.message);
     found
 }
 

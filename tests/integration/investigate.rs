@@ -573,6 +573,16 @@ fn what_is_not_the_log_of_this_organizations_exchange_does_not_stand_in_for_it()
     );
     let other = daily(&|own| own["OrganizationId"] = json!("11111111-1111-4111-8111-111111111111"));
     of(&states, &other).expect(1, &["another organization"]);
+    // A rule that takes headers away is named, whoever made it.
+    let folder = folder();
+    let rules = json!([{ "Name": "cleanup", "Priority": 0, "State": "Enabled", "Actions": ["x"], "RemoveHeader": "X-OriginatorOrg" }]);
+    fs::write(folder.path().join("rules.json"), rules.to_string()).unwrap();
+    let report = investigate(folder.path(), &["--format", "json"]).json();
+    let said = report["findings"].to_string();
+    assert!(
+        said.contains("rule-removes-headers") && said.contains("X-OriginatorOrg"),
+        "{said}"
+    );
     // An alert that names no connector is about one all the same.
     let mut alert = record("2026-11-10T00:00:00", "AlertTriggered", &[]);
     alert["RecordType"] = json!(40);
