@@ -54,7 +54,7 @@ pub(super) struct WatchArgs {
     /// Tell what is new: webhook, slack or teams, and the variable CONNGUARD_… that holds the address; may be repeated
     #[arg(long, value_name = "KIND=VARIABLE")]
     notify: Vec<String>,
-    /// The file that remembers what was told
+    /// The file that remembers what was told; a second receiver has one of its own beside it
     #[arg(long, value_name = "FILE", default_value = "connguard-watch.json")]
     memory: PathBuf,
     /// Write the time and the outcome of each round to this file: a sign of life for what watches the watcher

@@ -283,10 +283,8 @@ impl Page<'_> {
             .iter()
             .flat_map(|mail| [mail.first, mail.last]);
         let changes = view.changes.iter().map(|change| change.at);
-        Axis::over(
-            mail.chain(changes)
-                .chain(view.coverage.states.iter().copied()),
-        )
+        // A state from long before would leave no room for what happened.
+        Axis::over(mail.chain(changes)).or_else(|| Axis::over(view.coverage.states.iter().copied()))
     }
 
     fn volume(&self, own: &Connector, number: &usize) -> Option<String> {
@@ -390,6 +388,7 @@ impl Page<'_> {
                 moments: triage
                     .operations
                     .iter()
+                    .filter(|operation| axis.holds(operation.time))
                     .map(|operation| (operation.time, None))
                     .collect(),
                 mail: Vec::new(),
