@@ -50,8 +50,8 @@ impl CaseVerdict {
     }
 }
 
-/// The sign that by itself is no more than a reason to look: a newsletter rises, too. Strangers are no newsletter's.
-const EXPLICABLE: &str = "volume-rise";
+/// Signs that each by itself are no more than a reason to look: a newsletter rises, too, and subscribers are strangers once.
+const EXPLICABLE: [&str; 2] = ["volume-rise", "new-recipients"];
 
 /// Signs of abuse: of mail that should not be.
 const ABUSE: [&str; 8] = [
@@ -78,7 +78,9 @@ pub fn judge(signs: &[Sign], on_premises: bool) -> (CaseVerdict, Vec<String>) {
         .iter()
         .filter(|sign| ABUSE.contains(&sign.indicator) && sign.strength == Strength::Strong)
         .collect();
-    let lone = abuse.iter().all(|sign| sign.indicator == EXPLICABLE);
+    let lone = abuse
+        .iter()
+        .all(|sign| EXPLICABLE.contains(&sign.indicator));
     let companions = ["spam-share", "unprovisioned-sender"]
         .iter()
         .all(|id| is(id, Strength::Quiet) || !on_premises && is(id, Strength::NotApplicable));
@@ -92,7 +94,18 @@ pub fn judge(signs: &[Sign], on_premises: bool) -> (CaseVerdict, Vec<String>) {
         return (CaseVerdict::Compromised, reasons(Strength::Weak));
     }
     // A rise to known recipients, of which little is filtered, is a newsletter; a rise to strangers is not.
-    let newsletter = !abuse.is_empty() && lone && companions;
+    let meets = |one: &Sign, other: &Sign| {
+        one.hours.is_empty()
+            || other.hours.is_empty()
+            || one.hours.iter().any(|hour| other.hours.contains(hour))
+    };
+    let at_once = abuse.iter().enumerate().any(|(index, one)| {
+        let mut others = abuse.iter().skip(index + 1);
+        others.any(|other| meets(one, other))
+    });
+    // Strangers through a connector that has no normal to be held against are no newsletter's either.
+    let strangers = is("new-recipients", Strength::Strong) && is("volume-rise", Strength::Weak);
+    let newsletter = !abuse.is_empty() && lone && !at_once && !strangers && companions;
     if unapproved || actor || !abuse.is_empty() && !newsletter {
         return (CaseVerdict::Suspicious, reasons(Strength::Weak));
     }
