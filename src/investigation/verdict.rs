@@ -94,26 +94,23 @@ pub fn judge(signs: &[Sign], on_premises: bool) -> (CaseVerdict, Vec<String>) {
         return (CaseVerdict::Compromised, reasons(Strength::Weak));
     }
     // A rise to known recipients, of which little is filtered, is a newsletter; a rise to strangers is not.
-    let meets = |one: &Sign, other: &Sign| {
-        one.hours.is_empty()
-            || other.hours.is_empty()
-            || one.hours.iter().any(|hour| other.hours.contains(hour))
-    };
-    let at_once = abuse.iter().enumerate().any(|(index, one)| {
-        let mut others = abuse.iter().skip(index + 1);
-        others.any(|other| meets(one, other))
+    // Not both at once: then it is what a campaign does. One that has no normal to be held against rises all the time.
+    let rise = of("volume-rise").filter(|sign| sign.strength >= Strength::Weak);
+    let strangers = of("new-recipients").filter(|sign| sign.strength == Strength::Strong);
+    let at_once = rise.zip(strangers).is_some_and(|(rise, strangers)| {
+        rise.hours.is_empty()
+            || strangers.hours.is_empty()
+            || rise.hours.iter().any(|hour| strangers.hours.contains(hour))
     });
-    // Strangers through a connector that has no normal to be held against are no newsletter's either.
-    let strangers = is("new-recipients", Strength::Strong) && is("volume-rise", Strength::Weak);
-    let newsletter = !abuse.is_empty() && lone && !at_once && !strangers && companions;
+    let newsletter = !abuse.is_empty() && lone && !at_once && companions;
     if unapproved || actor || !abuse.is_empty() && !newsletter {
         return (CaseVerdict::Suspicious, reasons(Strength::Weak));
     }
-    let weak = signs
+    let unusual = signs
         .iter()
-        .filter(|sign| sign.strength == Strength::Weak)
+        .filter(|sign| sign.strength >= Strength::Weak)
         .count();
-    if weak >= 3 {
+    if unusual >= 3 {
         return (CaseVerdict::Suspicious, reasons(Strength::Weak));
     }
     let missing = missing(signs, on_premises);
