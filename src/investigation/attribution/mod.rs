@@ -6,6 +6,7 @@
 
 mod against;
 pub mod claim;
+mod passing;
 mod replay;
 mod stretch;
 
