@@ -486,7 +486,7 @@ fn traffic(trace: &Path) -> Traffic {
                 id: Some(guid(0, index)),
                 name: relay.name.to_owned(),
             },
-            names: vec![relay.name.to_lowercase()],
+            names: vec![relay.name.to_ascii_lowercase()],
             addresses: set(&all),
             approved: Approved::These(set(&approved)),
             on_premises: relay.on_premises(),

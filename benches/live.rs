@@ -208,7 +208,7 @@ fn take(alert: &mut TcpStream) {
     let mut length = 0;
     let mut line = String::new();
     while message.read_line(&mut line).unwrap() > 2 {
-        let header = line.to_lowercase();
+        let header = line.to_ascii_lowercase();
         if let Some(value) = header.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }

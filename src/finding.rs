@@ -3,6 +3,7 @@
 //! A finding is made once, by the assessment, and only rendered afterwards: no
 //! output format adds to it, filters it or judges it again.
 
+use crate::caseless;
 use crate::digest::Digest;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,7 +191,9 @@ pub struct Subject {
 impl Subject {
     /// What identifies the connector in fingerprints: its id, else its name without case.
     pub fn key(&self) -> String {
-        self.id.clone().unwrap_or_else(|| self.name.to_lowercase())
+        self.id
+            .clone()
+            .unwrap_or_else(|| caseless::lower(&self.name))
     }
 }
 
@@ -281,7 +284,7 @@ impl Finding {
     fn series_parts(&self, tenant_id: &str) -> Vec<String> {
         vec![
             self.rule.clone(),
-            tenant_id.to_lowercase(),
+            caseless::lower(tenant_id),
             self.connector
                 .as_ref()
                 .map(Subject::key)
@@ -298,7 +301,7 @@ impl Finding {
             std::cmp::Reverse(self.severity),
             self.connector
                 .as_ref()
-                .map(|connector| (connector.name.to_lowercase(), &connector.id)),
+                .map(|connector| (caseless::lower(&connector.name), &connector.id)),
             &self.property,
             &self.rule,
             &self.added,

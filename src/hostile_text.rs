@@ -4,6 +4,7 @@
 //! ([`deception`], [`shape`]), and how is it shown without obeying it
 //! ([`visible`]). What else a format needs stands in that format's file.
 
+use crate::caseless;
 use unicode_security::confusable_detection::skeleton;
 use unicode_security::restriction_level::{RestrictionLevel, RestrictionLevelDetection};
 
@@ -120,7 +121,7 @@ fn foreign_letters(word: &str) -> String {
 /// Shapes are compared with shapes only; they are no spelling of anything.
 pub fn shape(text: &str) -> String {
     let plain: String = text.chars().filter(|&c| !is_dangerous(c)).collect();
-    skeleton(&plain.to_lowercase())
+    skeleton(&caseless::lower(&plain))
         .filter(|c| !c.is_whitespace())
         .collect()
 }

@@ -21,6 +21,7 @@
 //! below. `tests/architecture.rs` holds them to it.
 
 pub mod canonical;
+pub mod caseless;
 pub mod digest;
 pub mod finding;
 pub mod git;

@@ -14,6 +14,7 @@ pub use past::{Before, Past};
 
 use crate::baseline::{Approved, Baseline};
 use crate::builtin;
+use crate::caseless;
 use crate::connector::property::Property;
 use crate::digest::Digest;
 use crate::document::time;
@@ -393,7 +394,7 @@ impl Judge<'_> {
         let mut names: HashMap<String, &Record> = HashMap::new();
         let mut unrecognised: BTreeMap<&String, &Record> = BTreeMap::new();
         for record in &snapshot.records {
-            if let Some(earlier) = names.insert(record.connector.name.to_lowercase(), record) {
+            if let Some(earlier) = names.insert(caseless::lower(&record.connector.name), record) {
                 let ids = [earlier, record]
                     .map(|record| record.connector.id().map_or("no id", String::as_str));
                 let finding = Finding {

@@ -4,6 +4,7 @@
 use super::{Case, Judge, assess};
 use crate::baseline::{ApprovedConnector, Baseline};
 use crate::builtin;
+use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::Property;
 use crate::document::time;
@@ -163,7 +164,7 @@ impl Judge<'_> {
             }
             Difference::Missing(approved) => !before.approved.connectors.iter().any(|earlier| {
                 let same_id = earlier.id.is_some() && earlier.id == approved.id;
-                same_id || earlier.name.to_lowercase() == approved.name.to_lowercase()
+                same_id || caseless::same(&earlier.name, &approved.name)
             }),
             Difference::Recreated(_, record) => approved_before(record).is_some_and(|approved| {
                 approved

@@ -1,6 +1,7 @@
 //! From the nodes of a baseline to its content.
 
 use super::{Acceptance, Approved, ApprovedConnector, ExpectedChange};
+use crate::caseless;
 use crate::connector::domain::Domain;
 use crate::connector::property::{Kind, Property};
 use crate::connector::value::{Raw, Value};
@@ -96,7 +97,7 @@ fn distinct(reader: &Reader<'_>, list: &Node, connectors: &[ApprovedConnector]) 
     let mut seen: HashMap<String, &str> = HashMap::new();
     for (item, connector) in items.iter().zip(connectors) {
         let keys = [
-            Some(format!("the name {:?}", connector.name.to_lowercase())),
+            Some(format!("the name {:?}", caseless::lower(&connector.name))),
             connector.id.as_ref().map(|id| format!("the id {id}")),
         ];
         for key in keys.into_iter().flatten() {

@@ -1,6 +1,7 @@
 //! The snapshot that a change would give.
 
 use super::cmdlet::{Assigned, Cmdlet, Verb};
+use crate::caseless;
 use crate::connector::lint;
 use crate::connector::property::{Kind, Property};
 use crate::connector::value::{Raw, Value, Word};
@@ -91,7 +92,7 @@ pub fn replace(snapshot: &Snapshot, records: Vec<Record>) -> Proposed {
 fn is_same(old: &Connector, new: &Connector) -> bool {
     match new.id() {
         Some(id) => old.has_id(id),
-        None => old.name.to_lowercase() == new.name.to_lowercase(),
+        None => caseless::same(&old.name, &new.name),
     }
 }
 
@@ -140,11 +141,10 @@ impl Line<'_> {
     fn place(&self) -> Result<usize, Problem> {
         let identity = self.cmdlet.identity.as_deref().unwrap_or_default();
         let id = parse_guid(identity);
-        let name = identity.to_lowercase();
         let is_it = |record: &Record| {
             let connector = &record.connector;
             id.as_deref().is_some_and(|id| connector.has_id(id))
-                || connector.name.to_lowercase() == name
+                || caseless::same(&connector.name, identity)
         };
         let found: Vec<usize> = self
             .records
@@ -174,9 +174,8 @@ impl Line<'_> {
     }
 
     fn name_is_free(&self, name: &str, own: Option<usize>) -> Result<(), Problem> {
-        let wanted = name.to_lowercase();
         let taken = self.records.iter().zip(0..).any(|(record, index)| {
-            Some(index) != own && record.connector.name.to_lowercase() == wanted
+            Some(index) != own && caseless::same(&record.connector.name, name)
         });
         if taken {
             return Err(self.wrong(

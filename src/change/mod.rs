@@ -6,6 +6,7 @@ pub mod document;
 
 pub use apply::{Proposed, apply, replace};
 
+use crate::caseless;
 use crate::connector::property::Property;
 use crate::connector::value::Value;
 use crate::connector::{Connector, connector_type};
@@ -44,7 +45,7 @@ fn counterpart<'s>(connector: &Connector, other: &'s Snapshot) -> Option<&'s Con
         .connectors()
         .find(|candidate| match (connector.id(), candidate.id()) {
             (Some(_), Some(id)) => connector.has_id(id),
-            _ => candidate.name.to_lowercase() == connector.name.to_lowercase(),
+            _ => caseless::same(&candidate.name, &connector.name),
         })
 }
 

@@ -277,7 +277,7 @@ pub(super) fn name_of(organization: &Organization) -> String {
         .as_deref()
         .and_then(|domain| domain.split('.').next())
         .unwrap_or_default()
-        .to_lowercase();
+        .to_ascii_lowercase();
     if is_tenant_name(&label) {
         label
     } else {

@@ -6,6 +6,7 @@
 //! IPv4 and IPv6 are two separate spaces: `::/0` says nothing about IPv4. An
 //! IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is the IPv4 address.
 
+use crate::caseless;
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -44,7 +45,7 @@ impl AddressSet {
             match Block::parse(entry) {
                 Ok(block) => set.insert(&block),
                 Err(_) => {
-                    set.malformed.insert(entry.trim_ascii().to_lowercase());
+                    set.malformed.insert(caseless::lower(entry.trim_ascii()));
                 }
             }
         }

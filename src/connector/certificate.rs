@@ -1,6 +1,7 @@
 //! The name in `TlsSenderCertificateName`: a host name, a wildcard, or an X.509 identifier.
 
 use super::domain::DomainPattern;
+use crate::caseless;
 use std::fmt;
 
 /// What a sending server's certificate must carry.
@@ -23,9 +24,9 @@ impl CertificateName {
             || text.starts_with("<i>")
             || text.starts_with("<s>")
         {
-            return Self::Identifier(text.to_lowercase());
+            return Self::Identifier(caseless::lower(text));
         }
-        DomainPattern::parse(text).map_or_else(|| Self::Other(text.to_lowercase()), Self::Domain)
+        DomainPattern::parse(text).map_or_else(|| Self::Other(caseless::lower(text)), Self::Domain)
     }
 
     /// Whether every certificate that matches the other name also matches this one.

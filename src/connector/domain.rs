@@ -6,6 +6,7 @@
 //! fills a subtree, which has infinitely many names. So coverage, difference
 //! and equality need no tree and are exact.
 
+use crate::caseless;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -72,7 +73,7 @@ const GIVEN_OUT: [&str; 4] = [
 fn spells(text: &str, ascii: &str) -> bool {
     let (unicode, _) =
         Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow);
-    let lower = text.to_lowercase();
+    let lower = caseless::lower(text);
     let mut labels = lower.split('.');
     let spelled = ascii
         .split('.')
@@ -162,7 +163,7 @@ impl DomainSet {
                     set.patterns.insert((pattern, cost));
                 }
                 None => {
-                    set.malformed.insert(entry.trim_ascii().to_lowercase());
+                    set.malformed.insert(caseless::lower(entry.trim_ascii()));
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! An unordered, case-insensitive set of texts that keeps the spelling it was given.
 
+use crate::caseless;
 use std::collections::BTreeMap;
 
 /// A set of names: recipients, organizations, references to accepted domains.
@@ -12,7 +13,7 @@ pub struct NameSet {
 impl NameSet {
     /// A set of names compared without case.
     pub fn from_entries<'a>(entries: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::keyed(entries, str::to_lowercase)
+        Self::keyed(entries, caseless::lower)
     }
 
     /// A set of references to objects, each compared by its last path element:
@@ -28,9 +29,9 @@ impl NameSet {
                 .trim_ascii();
             // A reference of separators alone has no last element, and is still no empty one.
             if last.is_empty() {
-                entry.to_lowercase()
+                caseless::lower(entry)
             } else {
-                last.to_lowercase()
+                caseless::lower(last)
             }
         })
     }

@@ -6,6 +6,7 @@
 use super::problem::{Problem, Problems, Source};
 use super::time;
 use super::yaml::{Content, Key, Node};
+use crate::caseless;
 use crate::connector::value::Raw;
 use crate::digest::Digest;
 use crate::finding::Location;
@@ -329,7 +330,7 @@ impl<'n> Fields<'_, '_, 'n> {
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let scored = candidates.into_iter().map(|candidate| {
         (
-            strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase()),
+            strsim::jaro_winkler(&caseless::lower(word), &caseless::lower(candidate)),
             candidate,
         )
     });

@@ -12,6 +12,7 @@ pub use change::Change;
 pub use pairing::pair;
 
 use crate::baseline::{ApprovedConnector, Baseline};
+use crate::caseless;
 use crate::connector::domain::Domain;
 use crate::connector::property::Property;
 use crate::snapshot::{Part, Record, Snapshot};
@@ -123,7 +124,7 @@ impl<'a> Drift<'a> {
         may_be_absent: &BTreeMap<Property, String>,
         now: Timestamp,
     ) {
-        if approved.name.to_lowercase() != record.connector.name.to_lowercase() {
+        if !caseless::same(&approved.name, &record.connector.name) {
             self.differences.push(Difference::Renamed(approved, record));
         }
         self.compared += 1;

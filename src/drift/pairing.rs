@@ -5,6 +5,7 @@
 //! one name are never merged: each record and each approved connector is paired once.
 
 use crate::baseline::ApprovedConnector;
+use crate::caseless;
 use crate::snapshot::Record;
 use std::collections::HashMap;
 
@@ -70,11 +71,9 @@ fn pair_by_name<'a>(
     records: &[Record],
     of_records: &mut [Option<Pairing<'a>>],
 ) -> bool {
-    let name = connector.name.to_lowercase();
-    let free = records
-        .iter()
-        .zip(of_records)
-        .find(|(record, slot)| slot.is_none() && record.connector.name.to_lowercase() == name);
+    let free = records.iter().zip(of_records).find(|(record, slot)| {
+        slot.is_none() && caseless::same(&record.connector.name, &connector.name)
+    });
     let Some((record, slot)) = free else {
         return false;
     };

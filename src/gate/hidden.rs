@@ -3,6 +3,7 @@
 use super::beginning;
 use crate::baseline::{Approved, ApprovedConnector};
 use crate::builtin;
+use crate::caseless;
 use crate::connector::property::Property;
 use crate::finding::{Finding, Location, Since, Status, Subject};
 use crate::snapshot::{Record, Snapshot};
@@ -113,7 +114,7 @@ fn of<'a>(subject: &Subject, proposed: &'a Approved) -> Option<&'a ApprovedConne
         .find(|connector| connector.id.is_some() && connector.id == subject.id);
     by_id.or_else(|| {
         proposed.connectors.iter().find(|connector| {
-            connector.id.is_none() && connector.name.to_lowercase() == subject.name.to_lowercase()
+            connector.id.is_none() && caseless::same(&connector.name, &subject.name)
         })
     })
 }

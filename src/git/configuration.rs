@@ -105,7 +105,7 @@ pub fn dangerous_key(config: &Config) -> Result<Option<String>, git2::Error> {
 }
 
 fn is_harmless(name: &str, value: &str) -> bool {
-    let lower = name.to_lowercase();
+    let lower = name.to_ascii_lowercase();
     let (section, rest) = lower.split_once('.').unwrap_or((&lower, ""));
     let key = rest.rsplit('.').next().unwrap_or_default();
     match section {

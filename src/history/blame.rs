@@ -2,6 +2,7 @@
 
 use super::remark::Attributed;
 use super::{Entry, History, HistoryError};
+use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::Property;
 use crate::git::Oid;
@@ -154,7 +155,7 @@ impl History {
             if record.connector.has_id(&id) {
                 return Ok(record);
             }
-            if record.connector.name.to_lowercase() == wanted.to_lowercase() {
+            if caseless::same(&record.connector.name, wanted) {
                 named.push(record);
             }
         }
@@ -194,9 +195,9 @@ impl History {
             let mut now = now.iter().flat_map(|state| state.snapshot.connectors());
             now.any(|is| is.id() == was.id())
         };
-        let name = record.connector.name.to_lowercase();
         let mut earlier = before.snapshot.connectors();
-        let found = earlier.find(|was| was.name.to_lowercase() == name && !still(was));
+        let found =
+            earlier.find(|was| caseless::same(&was.name, &record.connector.name) && !still(was));
         Ok(found.and_then(|was| was.id().cloned()))
     }
 }

@@ -3,6 +3,7 @@
 //! A difference says what became of trust, not whether that was approved:
 //! that is drift, which compares with a baseline.
 
+use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
@@ -300,8 +301,9 @@ fn connectors(before: Option<&Snapshot>, after: &Snapshot, found: &mut Vec<Diffe
             same(was, connector, found);
             continue;
         }
-        let name = connector.name.to_lowercase();
-        let again = gone.iter().position(|was| was.name.to_lowercase() == name);
+        let again = gone
+            .iter()
+            .position(|was| caseless::same(&was.name, &connector.name));
         match again.map(|index| gone.remove(index)) {
             Some(was) => {
                 found.push(Difference {

@@ -2,6 +2,7 @@
 
 use super::change::{Difference, Kind, between};
 use super::{Entry, History, HistoryError, place};
+use crate::caseless;
 use crate::git::{FOLDER, Oid, Tree, differing};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +85,7 @@ impl Difference {
         names
             .into_iter()
             .flatten()
-            .any(|name| wanted.contains(&name.to_lowercase()))
+            .any(|name| wanted.contains(&caseless::lower(name)))
     }
 }
 
@@ -92,7 +93,7 @@ impl History {
     /// The id or name that is asked for, with the ids of all connectors that ever bore that name:
     /// a connector stays the same one under another name.
     pub fn ids_of(&self, tip: Oid, wanted: &str) -> Result<BTreeSet<String>, HistoryError> {
-        let mut found = BTreeSet::from([wanted.to_lowercase()]);
+        let mut found = BTreeSet::from([caseless::lower(wanted)]);
         let filter = Filter {
             connectors: Some(found.clone()),
             ..Filter::default()

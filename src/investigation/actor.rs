@@ -2,6 +2,7 @@
 
 use super::attribution::Actor;
 use super::indicator::Strength;
+use crate::caseless;
 use crate::connector::address::AddressSet;
 use crate::evidence::audit::{AuditLog, AuditRecord, Topic};
 use crate::policy::threshold::{Threshold, Thresholds};
@@ -311,7 +312,7 @@ impl Look<'_> {
 
     /// Whether a record is about the actor's own account.
     fn is_about(&self, record: &AuditRecord) -> bool {
-        let user = self.actor.user.to_lowercase();
+        let user = caseless::lower(&self.actor.user);
         user.contains('@') && record.texts().any(|text| names_it(text, &user))
     }
 
@@ -450,7 +451,7 @@ impl Look<'_> {
                     && record.succeeded
                     && record.texts().any(|text| {
                         let mut names = names.iter();
-                        names.any(|name| names_it(text, &name.to_lowercase()))
+                        names.any(|name| names_it(text, &caseless::lower(name)))
                     })
             })
             .collect();
@@ -497,7 +498,7 @@ fn network(address: IpAddr) -> IpAddr {
 /// Whether a text names something, given in lower case, as a whole: `sysadmin@contoso.com` does not name its second half.
 fn names_it(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '@' | '.' | '_' | '-' | '+' | '#');
-    let text = text.to_lowercase();
+    let text = caseless::lower(text);
     text.match_indices(name).any(|(at, found)| {
         let (before, rest) = text.split_at_checked(at).unwrap_or_default();
         let after = rest.strip_prefix(found).unwrap_or_default();

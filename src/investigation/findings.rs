@@ -4,6 +4,7 @@ use super::attribution::{Change, Known};
 use super::reliance::LATELY;
 use super::{Known as KnownOf, Question};
 use crate::builtin;
+use crate::caseless;
 use crate::evidence::Form;
 use crate::evidence::audit::Topic;
 use crate::evidence::file::Completeness;
@@ -257,7 +258,7 @@ fn covered(question: &Question<'_>, change: &Change) -> String {
 /// Connectors that Microsoft blocked, or warned of, and that nothing else knows.
 fn strangers(question: &Question<'_>, known: &KnownOf<'_>) -> Vec<Finding> {
     let knows = |name: &str| {
-        let name = name.trim_matches(['{', '}']).to_lowercase();
+        let name = caseless::lower(name.trim_matches(['{', '}']));
         let mut routes = question.routes.routes.iter();
         routes.any(|route| {
             route.connector.id.as_deref() == Some(&name) || route.names.contains(&name)

@@ -22,6 +22,7 @@ pub use findings::Coverage;
 pub use subjects::routes;
 
 use crate::baseline::Baseline;
+use crate::caseless;
 use crate::connector::address::AddressSet;
 use crate::drift;
 use crate::evidence::FileReport;
@@ -276,7 +277,7 @@ fn known<'a>(question: &Question<'a>) -> Known<'a> {
     let alerts = alerts.filter_map(|record| {
         let alert = record.alert.as_ref()?;
         let is_about = alert.operation.eq_ignore_ascii_case("ConnectorAbuse")
-            || alert.name.to_lowercase().contains("connector activity");
+            || caseless::lower(&alert.name).contains("connector activity");
         is_about.then(|| (alert.clone(), record.id.clone()))
     });
     Known {

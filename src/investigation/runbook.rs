@@ -501,7 +501,7 @@ fn account_items(triage: &Triage) -> Vec<Item> {
 /// A name for a list, of letters and digits.
 fn slug(text: &str) -> String {
     let mut slug: String = text
-        .to_lowercase()
+        .to_ascii_lowercase()
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();

@@ -4,6 +4,7 @@ use super::actor::Triage;
 use super::attribution::{Attribution, Change, ChangeKind, State};
 use super::{Authority, Examined, Question, drift_of};
 use crate::baseline::Baseline;
+use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::address::AddressSet;
 use crate::connector::certificate::CertificateName;
@@ -42,7 +43,7 @@ pub fn routes(
     let mut routes: Vec<Route> = all.into_iter().map(|own| own.route).collect();
     routes.sort_by_cached_key(|route| {
         (
-            route.connector.name.to_lowercase(),
+            caseless::lower(&route.connector.name),
             route.connector.id.clone(),
         )
     });
@@ -56,7 +57,7 @@ fn gather(all: &mut Vec<Gathered>, connector: &Connector, state: usize) {
     let subject = connector.subject();
     let addresses = connector.addresses(Property::SenderIPAddresses);
     let on_premises = connector.connector_type() != Some(ConnectorType::Partner);
-    let name = connector.name.to_lowercase();
+    let name = caseless::lower(&connector.name);
     let known = all
         .iter_mut()
         .find(|own| own.route.connector.key() == subject.key());
@@ -105,7 +106,7 @@ fn approve(all: &mut Vec<Gathered>, baseline: &Baseline) {
             _ => AddressSet::empty(),
         };
         let subject = own.subject();
-        let name = own.name.to_lowercase();
+        let name = caseless::lower(&own.name);
         let known = all.iter_mut().find(|gathered| {
             let route = &gathered.route;
             match (&subject.id, &route.connector.id) {
@@ -140,7 +141,7 @@ fn claim(all: &mut Vec<Gathered>, change: &Change) {
             _ => None,
         })
         .fold(AddressSet::empty(), |all, own| all.union(own));
-    let name = change.connector.name.to_lowercase();
+    let name = caseless::lower(&change.connector.name);
     // One that was created and is gone is not another one of its name.
     let fresh = change.connector.id.is_none() && change.kind == ChangeKind::CreatedAndRemoved;
     let known = all.iter_mut().find(|own| {
@@ -216,7 +217,7 @@ pub(super) fn examine<'a>(
     let subject = &route.connector;
     let is_it = |other: &Subject| match (&subject.id, &other.id) {
         (Some(id), Some(theirs)) => id == theirs,
-        _ => route.names.contains(&other.name.to_lowercase()),
+        _ => route.names.contains(&caseless::lower(&other.name)),
     };
     let changes: Vec<&Change> = question
         .attribution
@@ -268,7 +269,7 @@ fn authority(question: &Question<'_>, change: &Change, actors: &[Triage]) -> Aut
                 .iter()
                 .find(|own| match (&own.id, &change.connector.id) {
                     (Some(id), Some(other)) => id == other,
-                    _ => own.name.to_lowercase() == change.connector.name.to_lowercase(),
+                    _ => caseless::same(&own.name, &change.connector.name),
                 });
         let all_approved = approved.is_some_and(|own| {
             change.values.iter().all(|(property, value)| {

@@ -1,6 +1,7 @@
 //! What a step does to connectors, as values: the model that plans are tested by and that progress is measured by.
 
 use super::{Action, Plan, Step};
+use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::Property;
 use crate::connector::value::Value;
@@ -41,9 +42,7 @@ pub(super) fn carry_out(step: &Step, connectors: &mut Vec<Connector>) {
 fn is(connector: &Connector, subject: &Subject) -> bool {
     match &subject.id {
         Some(id) => connector.has_id(id),
-        None => {
-            connector.id().is_none() && connector.name.to_lowercase() == subject.name.to_lowercase()
-        }
+        None => connector.id().is_none() && caseless::same(&connector.name, &subject.name),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::effect::carry_out;
 use super::{Action, Observed, Plan, Step, effect};
+use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::Property;
 use crate::finding::{Subject, excerpt};
@@ -112,7 +113,7 @@ impl Path<'_> {
             Some(id) => connector.has_id(id),
             None => {
                 let known = connector.id().is_some_and(|id| self.plan.ids.contains(id));
-                !known && connector.name.to_lowercase() == self.subject.name.to_lowercase()
+                !known && caseless::same(&connector.name, &self.subject.name)
             }
         };
         connectors.iter().find(is_it)

@@ -2,6 +2,7 @@
 
 use super::{About, Review};
 use crate::baseline::{Acceptance, Approved, ApprovedConnector, ExpectedChange};
+use crate::caseless;
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::drift::Change;
@@ -50,7 +51,7 @@ fn partner<'a>(
         other.connectors.iter().find(|candidate| {
             let taken =
                 candidate.id.is_some() && own.connectors.iter().any(|own| own.id == candidate.id);
-            candidate.name.to_lowercase() == connector.name.to_lowercase() && !taken
+            caseless::same(&candidate.name, &connector.name) && !taken
         })
     })
 }

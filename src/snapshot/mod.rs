@@ -8,6 +8,7 @@ pub mod around;
 pub mod stored;
 mod wire;
 
+use crate::caseless;
 use crate::connector::{Connector, Guid, domain::Domain};
 use crate::digest::Digest;
 use crate::finding::Location;
@@ -228,7 +229,7 @@ impl Snapshot {
         self.records.sort_by_cached_key(|record| {
             (
                 record.connector.id().cloned(),
-                record.connector.name.to_lowercase(),
+                caseless::lower(&record.connector.name),
                 record.connector.name.clone(),
             )
         });

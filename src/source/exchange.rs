@@ -135,7 +135,7 @@ fn once_each(answer: &mut Answer) {
     let id = |row: &String| {
         let row: Json = serde_json::from_str(row).ok()?;
         let id = row.get("ExchangeObjectId").or_else(|| row.get("Guid"))?;
-        Some(id.as_str()?.to_lowercase())
+        Some(id.as_str()?.to_ascii_lowercase())
     };
     let ids: Vec<String> = answer.rows.iter().filter_map(id).collect();
     let different: BTreeSet<&String> = ids.iter().collect();

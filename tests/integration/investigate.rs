@@ -113,11 +113,11 @@ fn every_scenario_gets_its_verdict() {
                             run.code
                         ));
                     }
-                    let actors = report["actors"].to_string().to_lowercase();
+                    let actors = report["actors"].to_string().to_ascii_lowercase();
                     if let Some(actor) = expected
                         .actors
                         .first()
-                        .filter(|own| !actors.contains(&own.to_lowercase()))
+                        .filter(|own| !actors.contains(&own.to_ascii_lowercase()))
                     {
                         wrong.lock().unwrap().push(format!(
                             "{} {seed}: {actor} is not among the actors",

@@ -30,7 +30,7 @@ impl Receiver {
                     request.extend_from_slice(&buffer[..read]);
                     let text = String::from_utf8_lossy(&request).into_owned();
                     let length = text
-                        .to_lowercase()
+                        .to_ascii_lowercase()
                         .split("content-length: ")
                         .nth(1)
                         .and_then(|rest| rest.split("\r\n").next().unwrap().parse::<usize>().ok());

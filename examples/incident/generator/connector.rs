@@ -153,7 +153,7 @@ impl Connector {
     }
 
     fn name_hash(&self) -> String {
-        Rng::new(0, &self.name.to_lowercase()).guid()
+        Rng::new(0, &self.name.to_ascii_lowercase()).guid()
     }
 
     fn distinguished_name(&self, organization: &Organization) -> String {

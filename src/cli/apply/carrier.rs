@@ -5,6 +5,7 @@ use super::cmdlet;
 use super::outcome::{Fate, Outcomes};
 use super::seen;
 use super::session::Work;
+use crate::caseless;
 use crate::cli::Failure;
 use crate::cli::interrupt;
 use crate::cli::live::{self, Read};
@@ -202,11 +203,11 @@ impl<'c, 'r> Carrier<'c, 'r> {
 
     /// The id of a connector that an earlier step made.
     fn made(&self, step: &Step) -> Result<Option<Guid>, Failure> {
-        let name = step.connector.as_ref().map(|own| own.name.to_lowercase());
+        let name = step.connector.as_ref().map(|own| &own.name);
         let all = self.connectors()?;
         let made = all.into_iter().find(|own| {
             let known = own.id().is_some_and(|id| self.plan.ids.contains(id));
-            !known && Some(own.name.to_lowercase()) == name
+            !known && name.is_some_and(|name| caseless::same(&own.name, name))
         });
         Ok(made.and_then(|own| own.id().cloned()))
     }

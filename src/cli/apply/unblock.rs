@@ -3,6 +3,7 @@
 use super::seen;
 use super::session::{self, Session, Work};
 use super::{WritingArgs, refused};
+use crate::caseless;
 use crate::cli::console::Console;
 use crate::cli::status::Shown;
 use crate::cli::{Common, Failure, Outcome, interrupt};
@@ -89,7 +90,7 @@ fn find(snapshot: &Snapshot, wanted: &str) -> Result<Connector, Failure> {
     let id = parse_guid(wanted);
     let is_it = |connector: &&Connector| match &id {
         Some(id) => connector.has_id(id),
-        None => connector.name.to_lowercase() == wanted.to_lowercase(),
+        None => caseless::same(&connector.name, wanted),
     };
     let found: Vec<&Connector> = snapshot.connectors().filter(is_it).collect();
     match found.as_slice() {

@@ -428,7 +428,10 @@ fn of_one(log: &AuditLog, organization: &Organization) -> Result<(), Failure> {
         .filter(|own| crate::connector::parse_guid(own).is_some())
         .map(String::as_str)
         .collect();
-    let own = organization.tenant_id.as_deref().map(str::to_lowercase);
+    let own = organization
+        .tenant_id
+        .as_deref()
+        .map(str::to_ascii_lowercase);
     let foreign = ids.iter().find(|id| match &own {
         Some(own) => own != *id,
         None => ids.first() != Some(id),

@@ -270,7 +270,7 @@ pub(in crate::cli) fn tenant_of(path: &Path) -> Result<(String, Organization), F
         .file_stem()
         .unwrap_or_default()
         .to_string_lossy()
-        .to_lowercase();
+        .to_ascii_lowercase();
     let name = if is_tenant_name(&stem) {
         stem
     } else {

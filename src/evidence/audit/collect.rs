@@ -2,6 +2,7 @@
 
 use super::wire::{self, Glance, plain};
 use super::{AuditRecord, Topic, UserType};
+use crate::caseless;
 use crate::evidence::date::Clock;
 use crate::finding::Location;
 use jiff::Timestamp;
@@ -99,7 +100,9 @@ impl Collector {
         }
         let organization = plain(glance.organization_id);
         if !organization.is_empty() && self.log.organizations.len() < MOST_ORGANIZATIONS {
-            self.log.organizations.insert(organization.to_lowercase());
+            self.log
+                .organizations
+                .insert(caseless::lower(&organization));
         }
         if !is_worth_keeping(&glance) {
             self.log.noise += 1;

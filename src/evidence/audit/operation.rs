@@ -76,7 +76,7 @@ pub const HUNTED_OPERATIONS: [&str; 31] = [
 impl Topic {
     /// By the operation's name. Dashes and blanks at the end differ between exports.
     pub fn of(operation: &str) -> Self {
-        let name = operation.trim().trim_end_matches('.').to_lowercase();
+        let name = operation.trim().trim_end_matches('.').to_ascii_lowercase();
         let cmdlet = name
             .split_once('-')
             .map(|(verb, noun)| (verb.trim(), noun.trim()));

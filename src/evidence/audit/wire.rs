@@ -2,6 +2,7 @@
 
 use super::Topic;
 use super::record::{Alert, AuditRecord, Modified, UserType};
+use crate::caseless;
 use crate::evidence::date::Clock;
 use crate::evidence::traffic::address;
 use crate::finding::Location;
@@ -63,7 +64,7 @@ pub(super) fn of(data: &Json, clock: &mut Clock, place: Location) -> Option<Audi
     let operation = text("Operation");
     let topic = Topic::of(&operation);
     Some(AuditRecord {
-        id: text("Id").to_lowercase(),
+        id: text("Id").to_ascii_lowercase(),
         time: Timestamp::from_second(seconds).ok()?,
         topic,
         user: first(&["UserId", "UserKey"]),
@@ -91,7 +92,7 @@ pub(super) fn of(data: &Json, clock: &mut Clock, place: Location) -> Option<Audi
 }
 
 fn application(id: &str) -> String {
-    let id = id.trim_matches(['{', '}']).to_lowercase();
+    let id = caseless::lower(id.trim_matches(['{', '}']));
     if id.chars().all(|c| matches!(c, '0' | '-')) {
         String::new()
     } else {

@@ -1,5 +1,6 @@
 //! Which connector a mail came through: by its name where the trace has one, else by the address it came from.
 
+use crate::caseless;
 use crate::connector::address::AddressSet;
 use crate::connector::domain::Domain;
 use crate::finding::Subject;
@@ -42,7 +43,7 @@ pub struct Routes {
 impl Routes {
     /// The connector of a name.
     pub fn named(&self, name: &str) -> Option<usize> {
-        let name = name.to_lowercase();
+        let name = caseless::lower(name);
         self.routes
             .iter()
             .position(|route| route.names.contains(&name))

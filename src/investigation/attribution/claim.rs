@@ -3,6 +3,7 @@
 //! The log writes every value as text and joins lists with `;`, which also
 //! stands inside the wire form of sender domains (reference, section 4.6).
 
+use crate::caseless;
 use crate::connector::property::{Kind, Property};
 use crate::connector::value::{Raw, Value};
 use crate::evidence::audit::AuditRecord;
@@ -127,7 +128,7 @@ pub fn named(record: &AuditRecord) -> Vec<String> {
             false => "",
         },
     ] {
-        let text = text.trim().trim_matches(['{', '}']).to_lowercase();
+        let text = caseless::lower(text.trim().trim_matches(['{', '}']));
         let text = text.trim_end_matches(['\\', '/']).to_owned();
         if text.is_empty() {
             continue;

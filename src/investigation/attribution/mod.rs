@@ -10,6 +10,7 @@ mod passing;
 mod replay;
 mod stretch;
 
+use crate::caseless;
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::evidence::audit::{AuditLog, AuditRecord, Topic};
@@ -296,7 +297,7 @@ fn is_shown(record: &AuditRecord, state: &State<'_>) -> bool {
     let found = state.snapshot.connectors().find(|connector| {
         names
             .iter()
-            .any(|name| connector.has_id(name) || connector.name.to_lowercase() == *name)
+            .any(|name| connector.has_id(name) || caseless::same(&connector.name, name))
     });
     match (found, record.is_remove()) {
         (found, true) => found.is_none(),

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::claim::{claims, end_of_path, named};
+use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
@@ -28,7 +29,7 @@ pub(super) struct Replayed<'r> {
 
 impl Replayed<'_> {
     pub(super) fn is_named(&self, name: &str) -> bool {
-        name == self.name.to_lowercase()
+        caseless::same(&self.name, name)
             || self.id.as_deref() == Some(name)
             || self.was.is_some_and(|connector| connector.has_id(name))
     }
@@ -132,9 +133,8 @@ pub(super) fn replay<'r>(
             .iter_mut()
             .filter(|own| own.id.is_none() && own.removed.is_none())
         {
-            let name = own.name.to_lowercase();
             let found = state.snapshot.connectors().find(|connector| {
-                connector.name.to_lowercase() == name
+                caseless::same(&connector.name, &own.name)
                     && connector.id().is_none_or(|id| !taken.contains(id))
             });
             if let Some(id) = found.and_then(Connector::id) {

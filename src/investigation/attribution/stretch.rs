@@ -6,6 +6,7 @@ use super::against::{
 };
 use super::replay::{Replayed, replay};
 use super::{Attribution, Change, ChangeKind, Evidence, Known, Reconstructed, State, differences};
+use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
@@ -60,7 +61,7 @@ pub(super) fn stamped_since(
     found: &mut Attribution,
 ) {
     let made = |connector: &Connector| {
-        let name = connector.name.to_lowercase();
+        let name = caseless::lower(&connector.name);
         let mut news = records.iter().filter(|record| record.is_new());
         news.any(|record| {
             let names = super::claim::named(record);
@@ -94,8 +95,7 @@ pub(super) fn stamped_since(
 fn is_about(difference: &Difference, own: &Replayed<'_>) -> bool {
     difference.connector.as_ref().is_some_and(|named| {
         named.id.is_some() && named.id == own.id
-            || (named.id.is_none() || own.id.is_none())
-                && named.name.to_lowercase() == own.name.to_lowercase()
+            || (named.id.is_none() || own.id.is_none()) && caseless::same(&named.name, &own.name)
     })
 }
 
@@ -138,7 +138,7 @@ impl Stretch<'_> {
         let state = self.after?;
         state.snapshot.connectors().find(|connector| match &own.id {
             Some(id) => connector.has_id(id),
-            None => connector.name.to_lowercase() == own.name.to_lowercase(),
+            None => caseless::same(&connector.name, &own.name),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Microsoft has blocked the connector: the fourth of the runbook's signs.
 
 use super::{Case, Indicator, Sign, Strength};
+use crate::caseless;
 use crate::evidence::audit::Topic;
 
 pub(super) const INDICATOR: Indicator = Indicator {
@@ -23,7 +24,7 @@ fn judge(case: &Case<'_>) -> Sign {
         .alerts
         .iter()
         .filter(|(alert, _)| {
-            let entity = alert.entity.to_lowercase();
+            let entity = caseless::lower(&alert.entity);
             names.contains(&entity)
                 || subject.id.as_deref() == Some(entity.trim_matches(['{', '}']))
         })
@@ -51,7 +52,7 @@ fn judge(case: &Case<'_>) -> Sign {
             let id = record
                 .parameter("ConnectorId")
                 .unwrap_or(&record.object)
-                .to_lowercase();
+                .to_ascii_lowercase();
             subject.id.as_deref() == Some(id.trim_matches(['{', '}']))
         })
         .count();

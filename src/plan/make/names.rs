@@ -2,6 +2,7 @@
 
 use super::{Maker, Phase};
 use crate::baseline::ApprovedConnector;
+use crate::caseless;
 use crate::connector::property::Property;
 use crate::connector::value::Value;
 use crate::finding::Direction;
@@ -29,12 +30,11 @@ impl Maker<'_> {
 
     /// Sets the connector aside that holds a name which another one is to have.
     pub(super) fn make_room(&mut self, name: &str, own: usize) {
-        let wanted = name.to_lowercase();
         let holder = self
             .names
             .iter()
             .zip(0..)
-            .find(|(held, index)| *index != own && held.to_lowercase() == wanted)
+            .find(|(held, index)| *index != own && caseless::same(held, name))
             .map(|(_, index)| index);
         let Some(holder) = holder else {
             return;

@@ -1,6 +1,7 @@
 //! Predicates on texts that an attacker can choose: names and comments.
 
 use super::{Check, Condition, Offence, Subject, known, property_field};
+use crate::caseless;
 use crate::connector::property::{Kind, Property};
 use crate::document::{Node, Reader};
 use crate::finding::excerpt;
@@ -63,9 +64,10 @@ impl Condition for UnlikeOthers {
     fn check(&self, subject: &Subject<'_>) -> Result<Check, Check> {
         let own = &subject.connector.name;
         let shape = subject.connector.name_shape();
-        let alike = subject.others.iter().find(|other| {
-            other.name_shape() == shape && other.name.to_lowercase() != own.to_lowercase()
-        });
+        let alike = subject
+            .others
+            .iter()
+            .find(|other| other.name_shape() == shape && !caseless::same(&other.name, own));
         let Some(other) = alike else {
             return Ok(Check::Holds);
         };
