@@ -179,10 +179,10 @@ impl fmt::Display for Location {
     }
 }
 
-/// The connector a finding is about, as the service names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The connector that something is about, as the service names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
 pub struct Subject {
-    /// `ExchangeObjectId`, else `Guid`; `None` when the record has neither.
+    /// `ExchangeObjectId`, else `Guid`; null where the record has neither, or only records of the log tell of it.
     pub id: Option<String>,
     /// Exchange's `Name`.
     pub name: String,
@@ -194,6 +194,14 @@ impl Subject {
         self.id
             .clone()
             .unwrap_or_else(|| caseless::lower(&self.name))
+    }
+
+    /// Whether both are one connector: by their ids, else, where one of them has none, by name.
+    pub fn is(&self, other: &Self) -> bool {
+        match (&self.id, &other.id) {
+            (Some(own), Some(theirs)) => own == theirs,
+            _ => caseless::same(&self.name, &other.name),
+        }
     }
 }
 

@@ -20,8 +20,9 @@
 //! Modules stand here in reading order: each may use those above it and none
 //! below. `tests/architecture.rs` holds them to it.
 
-pub mod canonical;
 pub mod caseless;
+
+pub mod canonical;
 pub mod digest;
 pub mod finding;
 pub mod git;

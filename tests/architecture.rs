@@ -15,11 +15,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From what knows nothing to what knows all; modules of one line do not know each other.
-const ORDER: [&[&str]; 15] = [
+const ORDER: [&[&str]; 16] = [
+    &["caseless"],
     &[
         "canonical",
         "digest",
-        "git",
         "hostile_text",
         "parallel",
         "powershell",

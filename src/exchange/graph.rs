@@ -13,7 +13,7 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::{Value as Json, json};
 
-/// A token for Graph is asked for by this part of a cloud.
+/// Queries of the audit log are in the first version of Graph, and before that were in the second.
 const VERSIONS: [&str; 2] = ["v1.0", "beta"];
 
 /// Pages of records at most.

@@ -52,7 +52,7 @@ pub struct Difference {
     /// What kind it is.
     pub kind: Kind,
     /// The connector's id and name, where it is about one.
-    pub connector: Option<Named>,
+    pub connector: Option<Subject>,
     /// Exchange's name of the property, or the part of the snapshot.
     pub property: Option<String>,
     /// What it was.
@@ -67,24 +67,6 @@ pub struct Difference {
     pub count: Option<u64>,
     /// What it does to trust.
     pub direction: Option<Direction>,
-}
-
-/// A connector as differences name it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Named {
-    /// `ExchangeObjectId`, else `Guid`.
-    pub id: Option<String>,
-    /// Exchange's `Name`.
-    pub name: String,
-}
-
-impl From<Subject> for Named {
-    fn from(subject: Subject) -> Self {
-        Self {
-            id: subject.id,
-            name: subject.name,
-        }
-    }
 }
 
 impl Difference {
@@ -307,7 +289,7 @@ fn connectors(before: Option<&Snapshot>, after: &Snapshot, found: &mut Vec<Diffe
         match again.map(|index| gone.remove(index)) {
             Some(was) => {
                 found.push(Difference {
-                    connector: Some(connector.subject().into()),
+                    connector: Some(connector.subject()),
                     before: Some(json!(was.id())),
                     after: Some(json!(connector.id())),
                     direction: Some(Direction::Widens),
@@ -327,7 +309,7 @@ fn added(connector: &Connector) -> Difference {
     let certificate = connector.certificate(Property::TlsSenderCertificateName);
     admitted.extend(certificate.map(ToString::to_string));
     Difference {
-        connector: Some(connector.subject().into()),
+        connector: Some(connector.subject()),
         after: Some(all_settings(connector)),
         added: admitted,
         count: u64::try_from(addresses.count()).ok(),
@@ -339,7 +321,7 @@ fn added(connector: &Connector) -> Difference {
 fn removed(connector: &Connector) -> Difference {
     let on_premises = connector.connector_type() == Some(ConnectorType::OnPremises);
     Difference {
-        connector: Some(connector.subject().into()),
+        connector: Some(connector.subject()),
         before: Some(all_settings(connector)),
         direction: Some(if on_premises {
             Direction::Narrows
@@ -365,7 +347,7 @@ fn same(was: &Connector, is: &Connector, found: &mut Vec<Difference>) {
     let before = found.len();
     if was.name != is.name {
         found.push(Difference {
-            connector: Some(is.subject().into()),
+            connector: Some(is.subject()),
             property: Some(Property::Name.name().to_owned()),
             before: Some(Json::from(was.name.as_str())),
             after: Some(Json::from(is.name.as_str())),
@@ -381,7 +363,7 @@ fn same(was: &Connector, is: &Connector, found: &mut Vec<Difference>) {
         && found.len() == before
     {
         found.push(Difference {
-            connector: Some(is.subject().into()),
+            connector: Some(is.subject()),
             property: Some(Property::WhenChangedUTC.name().to_owned()),
             before: Some(time(old)),
             after: Some(time(new)),
@@ -403,7 +385,7 @@ fn settings(was: &Connector, is: &Connector, found: &mut Vec<Difference>) {
                     connector.setting(property).map(|value| value.to_json())
                 };
                 found.push(Difference {
-                    connector: Some(is.subject().into()),
+                    connector: Some(is.subject()),
                     property: Some(property.name().to_owned()),
                     before: value(was),
                     after: value(is),
@@ -435,7 +417,7 @@ fn changed(
     types: (Option<ConnectorType>, Option<ConnectorType>),
 ) -> Difference {
     let plain = Difference {
-        connector: Some(connector.subject().into()),
+        connector: Some(connector.subject()),
         property: Some(property.name().to_owned()),
         before: before.map(Value::to_json),
         after: after.map(Value::to_json),
@@ -459,7 +441,7 @@ fn metadata(was: &Connector, is: &Connector, found: &mut Vec<Difference>) {
     let mut differ = |property: &str, before: Option<Json>, after: Option<Json>| {
         if before != after {
             found.push(Difference {
-                connector: Some(is.subject().into()),
+                connector: Some(is.subject()),
                 property: Some(property.to_owned()),
                 before,
                 after,

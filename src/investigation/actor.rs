@@ -295,18 +295,7 @@ impl Look<'_> {
             Topic::Organization,
             Strength::Strong,
             "switched the audit log off",
-            |record| {
-                ["UnifiedAuditLogIngestionEnabled", "AdminAuditLogEnabled"]
-                    .iter()
-                    .any(|name| {
-                        record.parameter(name).is_some_and(|value| {
-                            value.trim_start_matches('$').eq_ignore_ascii_case("false")
-                        })
-                    })
-                    || record
-                        .parameter("AuditDisabled")
-                        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
-            },
+            |record| record.switches_log_off() || record.switch("AuditDisabled") == Some(true),
         )
     }
 

@@ -354,24 +354,15 @@ fn log_disabled(question: &Question<'_>, coverage: &Coverage) -> Vec<Finding> {
         .log
         .iter()
         .flat_map(|log| log.about(Topic::Organization));
-    for record in records {
-        let off = ["UnifiedAuditLogIngestionEnabled", "AdminAuditLogEnabled"]
-            .iter()
-            .any(|name| {
-                record.parameter(name).is_some_and(|value| {
-                    value.trim_start_matches('$').eq_ignore_ascii_case("false")
-                })
-            });
-        if off {
-            let mut finding =
-                builtin::finding("audit-log-disabled", Severity::High, record.place.clone());
-            finding.message = format!(
-                "{} switched the audit log off at {}",
-                record.user,
-                record.time.strftime("%Y-%m-%d %H:%M UTC")
-            );
-            found.push(finding);
-        }
+    for record in records.filter(|record| record.switches_log_off()) {
+        let mut finding =
+            builtin::finding("audit-log-disabled", Severity::High, record.place.clone());
+        finding.message = format!(
+            "{} switched the audit log off at {}",
+            record.user,
+            record.time.strftime("%Y-%m-%d %H:%M UTC")
+        );
+        found.push(finding);
     }
     found
 }

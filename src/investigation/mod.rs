@@ -175,9 +175,11 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
     let coverage = findings::coverage(&question);
     let findings = findings::findings(&question, &coverage, &known);
     let doubts = reliance::doubts(&question, &findings);
+    let mut drift = drift_of(&question);
     let mut connectors = Vec::new();
     for (route, own) in question.routes.routes.iter().enumerate() {
-        let examined = subjects::examine(&question, own, &actors);
+        let drift = drift.remove(&own.connector.key()).unwrap_or_default();
+        let examined = subjects::examine(&question, own, &actors, drift);
         let triage: Vec<(usize, &Triage)> = actors
             .iter()
             .enumerate()
@@ -339,7 +341,7 @@ fn actors(question: &Question<'_>) -> Vec<Triage> {
         .collect()
 }
 
-/// The differences of the newest state from the baseline, by connector.
+/// The differences of the newest state from the baseline, by connector; none without a baseline.
 fn drift_of(question: &Question<'_>) -> BTreeMap<String, Vec<DriftWords>> {
     let mut all: BTreeMap<String, Vec<DriftWords>> = BTreeMap::new();
     let (Some(baseline), Some(state)) = (question.baseline, question.states.last()) else {

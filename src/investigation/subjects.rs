@@ -2,7 +2,7 @@
 
 use super::actor::Triage;
 use super::attribution::{Attribution, Change, ChangeKind, State};
-use super::{Authority, Examined, Question, drift_of};
+use super::{Authority, DriftWords, Examined, Question};
 use crate::baseline::Baseline;
 use crate::caseless;
 use crate::connector::Connector;
@@ -106,20 +106,15 @@ fn approve(all: &mut Vec<Gathered>, baseline: &Baseline) {
             _ => AddressSet::empty(),
         };
         let subject = own.subject();
-        let name = caseless::lower(&own.name);
-        let known = all.iter_mut().find(|gathered| {
-            let route = &gathered.route;
-            match (&subject.id, &route.connector.id) {
-                (Some(id), Some(other)) => id == other,
-                _ => route.names.contains(&name),
-            }
-        });
+        let known = all
+            .iter_mut()
+            .find(|gathered| gathered.route.is_of(&subject));
         match known {
             Some(gathered) => gathered.route.approved = approved(&addresses),
             None => all.push(Gathered {
                 first_seen: None,
                 route: Route {
-                    names: vec![name],
+                    names: vec![caseless::lower(&own.name)],
                     approved: approved(&addresses),
                     on_premises: own.connector_type() != Some(ConnectorType::Partner),
                     connector: subject,
@@ -213,17 +208,14 @@ pub(super) fn examine<'a>(
     question: &'a Question<'_>,
     route: &'a Route,
     actors: &[Triage],
+    drift: Vec<DriftWords>,
 ) -> Examined<'a> {
     let subject = &route.connector;
-    let is_it = |other: &Subject| match (&subject.id, &other.id) {
-        (Some(id), Some(theirs)) => id == theirs,
-        _ => route.names.contains(&caseless::lower(&other.name)),
-    };
     let changes: Vec<&Change> = question
         .attribution
         .changes
         .iter()
-        .filter(|change| is_it(&change.connector))
+        .filter(|change| route.is_of(&change.connector))
         .collect();
     let authority = changes
         .iter()
@@ -235,10 +227,12 @@ pub(super) fn examine<'a>(
             ChangeKind::Created | ChangeKind::Recreated | ChangeKind::CreatedAndRemoved
         )
     };
-    let in_state = |state: &State<'_>| state.snapshot.connectors().any(|own| is_it(&own.subject()));
-    let drift = drift_of(question)
-        .remove(&subject.key())
-        .unwrap_or_default();
+    let in_state = |state: &State<'_>| {
+        state
+            .snapshot
+            .connectors()
+            .any(|own| route.is_of(&own.subject()))
+    };
     Examined {
         subject: subject.clone(),
         names: route.names.clone(),
@@ -248,11 +242,7 @@ pub(super) fn examine<'a>(
             || question.states.len() > 1
             || question.log.is_some_and(|log| !log.days.is_empty()) && !question.states.is_empty(),
         // What changes say already is not said twice; what was there before the first state only drift says.
-        drift: if question.baseline.is_some() {
-            drift
-        } else {
-            Vec::new()
-        },
+        drift,
         changes,
         authority,
         routes: question.routes,
@@ -262,15 +252,11 @@ pub(super) fn examine<'a>(
 /// Whether a change was approved by the baseline, or explains itself.
 fn authority(question: &Question<'_>, change: &Change, actors: &[Triage]) -> Authority {
     if let Some(baseline) = question.baseline {
-        let approved =
-            baseline
-                .approved
-                .connectors
-                .iter()
-                .find(|own| match (&own.id, &change.connector.id) {
-                    (Some(id), Some(other)) => id == other,
-                    _ => caseless::same(&own.name, &change.connector.name),
-                });
+        let approved = baseline
+            .approved
+            .connectors
+            .iter()
+            .find(|own| own.subject().is(&change.connector));
         let all_approved = approved.is_some_and(|own| {
             change.values.iter().all(|(property, value)| {
                 value
@@ -306,14 +292,13 @@ fn authority(question: &Question<'_>, change: &Change, actors: &[Triage]) -> Aut
 /// A run of the Hybrid Configuration wizard renews the certificate's name. One inside the organization's own domains
 /// lets nobody in but who holds a certificate for them; the source that a connector names can be forged and proves nothing.
 fn re_run_of_wizard(question: &Question<'_>, change: &Change) -> Option<String> {
-    const ITS_OWN: [Property; 7] = [
+    const ITS_OWN: [Property; 6] = [
         Property::TlsSenderCertificateName,
         Property::CloudServicesMailEnabled,
         Property::ConnectorSource,
         Property::RequireTls,
         Property::SenderDomains,
         Property::Comment,
-        Property::Enabled,
     ];
     if change.kind != ChangeKind::Changed || change.values.is_empty() {
         return None;
@@ -332,7 +317,6 @@ fn re_run_of_wizard(question: &Question<'_>, change: &Change) -> Option<String> 
                 certificate = Some(name.to_string());
             }
             (Property::TlsSenderCertificateName, _) => return None,
-            (Property::Enabled, _) => return None,
             (Property::RequireTls, Some(Value::Boolean(false)) | None) => return None,
             (Property::SenderDomains, Some(Value::Domains(domains)))
                 if domains.entries().len() > 1 =>

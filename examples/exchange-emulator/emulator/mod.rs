@@ -11,7 +11,10 @@
 //! It shares no code with what is tested against it. Dropping it ends all of its threads.
 
 #![allow(dead_code, reason = "whoever includes this uses a part of it")]
-#![allow(clippy::disallowed_methods, reason = "compares as it comes: how the service does is not known")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "compares as it comes: how the service does is not known"
+)]
 
 mod admin;
 mod ambient;

@@ -210,12 +210,7 @@ impl CaseFolder {
     }
 
     /// Takes the folder and the ref away.
-    pub fn delete(
-        &self,
-        common: &Common,
-        _trust: &TrustArgs,
-        _console: &Console,
-    ) -> Result<(), Failure> {
+    pub fn delete(&self, common: &Common) -> Result<(), Failure> {
         if let Some(git) = repository(common)? {
             let name = format!("{REFS}{}", self.name);
             let git_failed = |error: crate::git::GitError| past::failure(&error.into());

@@ -296,7 +296,7 @@ fn delete(common: &Common, own: &DeleteArgs, console: &Console) -> Outcome {
             }
         }
     }
-    folder.delete(common, &own.place.trust, console)?;
+    folder.delete(common)?;
     console.note("deleted; a history that was told of it keeps its digest");
     Ok(0)
 }

@@ -115,6 +115,23 @@ impl AuditRecord {
             .map(|(_, value)| value.as_str())
     }
 
+    /// A switch among the parameters of a cmdlet; `None` where it has none of that name, or no switch.
+    pub fn switch(&self, name: &str) -> Option<bool> {
+        let value = self.parameter(name)?.trim().trim_start_matches('$');
+        match value.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether it switched the organization's audit log off.
+    pub fn switches_log_off(&self) -> bool {
+        ["UnifiedAuditLogIngestionEnabled", "AdminAuditLogEnabled"]
+            .iter()
+            .any(|name| self.switch(name) == Some(false))
+    }
+
     /// Whether it made something new.
     pub fn is_new(&self) -> bool {
         self.is_verb("new")

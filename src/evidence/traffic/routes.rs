@@ -40,6 +40,16 @@ pub struct Routes {
     pub domains: Option<Vec<AcceptedDomain>>,
 }
 
+impl Route {
+    /// Whether it is the route of a connector: by its id, else by any name that it had.
+    pub fn is_of(&self, connector: &Subject) -> bool {
+        match (&self.connector.id, &connector.id) {
+            (Some(own), Some(theirs)) => own == theirs,
+            _ => self.names.contains(&caseless::lower(&connector.name)),
+        }
+    }
+}
+
 impl Routes {
     /// The connector of a name.
     pub fn named(&self, name: &str) -> Option<usize> {

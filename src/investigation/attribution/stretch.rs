@@ -12,7 +12,7 @@ use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::drift;
 use crate::evidence::audit::AuditRecord;
-use crate::finding::{Direction, Subject};
+use crate::finding::Direction;
 use crate::history::change::{Difference, Kind};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -93,10 +93,8 @@ pub(super) fn stamped_since(
 }
 
 fn is_about(difference: &Difference, own: &Replayed<'_>) -> bool {
-    difference.connector.as_ref().is_some_and(|named| {
-        named.id.is_some() && named.id == own.id
-            || (named.id.is_none() || own.id.is_none()) && caseless::same(&named.name, &own.name)
-    })
+    let subject = difference.connector.as_ref();
+    subject.is_some_and(|subject| subject.is(&own.subject()))
 }
 
 pub(super) struct Stretch<'s> {
@@ -442,10 +440,7 @@ impl Stretch<'_> {
         let Some(named) = &first.connector else {
             return;
         };
-        let subject = Subject {
-            id: named.id.clone(),
-            name: named.name.clone(),
-        };
+        let subject = named.clone();
         let there = self.after.and_then(|state| {
             state
                 .snapshot

@@ -90,10 +90,8 @@ pub fn worst_share(
     for (hour, part, whole) in &counted {
         part_sum += part;
         whole_sum += whole;
-        while let Some((first, gone, all)) =
-            counted.get(from).filter(|(first, ..)| hour - first >= 24)
+        while let Some((_, gone, all)) = counted.get(from).filter(|(first, ..)| hour - first >= 24)
         {
-            let _ = first;
             part_sum -= gone;
             whole_sum -= all;
             from += 1;

@@ -102,29 +102,11 @@ pub struct Baseline {
     pub signers: Vec<String>,
 }
 
-/// A connector's names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Named {
-    /// `ExchangeObjectId`, else `Guid`; null where only records tell of it.
-    pub id: Option<String>,
-    /// Exchange's `Name`.
-    pub name: String,
-}
-
-impl From<&Subject> for Named {
-    fn from(subject: &Subject) -> Self {
-        Self {
-            id: subject.id.clone(),
-            name: subject.name.clone(),
-        }
-    }
-}
-
 /// A connector and what was found about it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Connector {
     /// Which.
-    pub connector: Named,
+    pub connector: Subject,
     /// Whether it lets somebody send as the organization.
     pub on_premises: bool,
     /// Whether it is there by the newest state; null where none says.
@@ -163,7 +145,7 @@ pub struct HourOfMail {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Change {
     /// Which.
-    pub connector: Named,
+    pub connector: Subject,
     /// How it is known.
     pub known: Known,
     /// What became of it.
@@ -195,7 +177,7 @@ pub struct Finding {
     /// `info` to `critical`.
     pub severity: &'static str,
     /// The connector, where it is about one.
-    pub connector: Option<Named>,
+    pub connector: Option<Subject>,
     /// One line.
     pub title: String,
     /// What is wrong here.
@@ -262,7 +244,7 @@ impl View {
 fn connector(investigation: &Investigation<'_>, own: &Judged) -> Connector {
     let question = &investigation.question;
     Connector {
-        connector: (&own.subject).into(),
+        connector: own.subject.clone(),
         on_premises: own.on_premises,
         is_there: own.is_there,
         verdict: own.verdict,
@@ -314,7 +296,7 @@ fn hours(
 
 fn change(own: &crate::investigation::attribution::Change) -> Change {
     Change {
-        connector: (&own.connector).into(),
+        connector: own.connector.clone(),
         known: own.known,
         kind: own.kind,
         at: own.at,
@@ -332,7 +314,7 @@ fn finding(own: &crate::finding::Finding) -> Finding {
     Finding {
         rule: own.rule.clone(),
         severity: own.severity.name(),
-        connector: own.connector.as_ref().map(Named::from),
+        connector: own.connector.clone(),
         title: own.title.clone(),
         message: own.message.clone(),
         fix: own.fix.clone(),
