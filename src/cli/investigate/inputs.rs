@@ -3,20 +3,20 @@
 use super::InvestigateArgs;
 use super::files::{self, Answered, DiskFile};
 use super::live::Service;
+use super::whose;
 use crate::baseline::Baseline;
 use crate::cli::Failure;
 use crate::cli::config::{Tenant, TenantSource};
 use crate::cli::console::Console;
-use crate::cli::fetch::one_tenant;
 use crate::cli::past;
 use crate::cli::repository::Repository;
-use crate::cli::targets::{From, name_of};
+use crate::cli::targets::From;
 use crate::connector::address::AddressSet;
 use crate::evidence::audit::AuditLog;
 use crate::evidence::traffic::{Routes, Traffic};
 use crate::evidence::{
-    Configuration, File, FileReport, Form, Progress, read_configuration, read_logs, read_mail,
-    survey,
+    Configuration, File, FileReport, Form, Found, Progress, read_configuration, read_logs,
+    read_mail, survey,
 };
 use crate::git::Oid;
 use crate::investigation::attribution::{Attribution, State, attribute};
@@ -27,7 +27,6 @@ use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// What was read, and what follows from it before anything is judged.
 pub(super) struct Inputs {
@@ -58,161 +57,68 @@ impl Inputs {
         console: &Console,
     ) -> Result<Self, Failure> {
         let now = arguments.trust.now();
-        // Files say themselves whose they are, where nobody does.
-        let by_files = arguments.tenant.is_none()
-            && !arguments.from.is_empty()
-            && arguments
-                .from
-                .iter()
-                .all(|own| matches!(own, From::Path(_)))
-            && !arguments.hunt;
-        let mut configured = if by_files {
-            None
-        } else {
-            configured(arguments, repository)?
-        };
-        let sources = sources(arguments, configured.map(|(_, tenant)| tenant))?;
+        let hosting = arguments.hosting.as_deref().map(hosting).transpose()?;
+        let named = whose::named(arguments, repository)?;
+        let sources = sources(arguments, named.map(|(_, tenant)| tenant))?;
+        let is_live = sources.iter().any(|own| matches!(own, From::Live));
         // Digests are for those who check a case; they take their time with gigabytes.
         let disk = disk(&sources, arguments.case.is_some())?;
-        let is_live = sources.iter().any(|own| matches!(own, From::Live));
-        let service = match (repository, configured) {
-            (Some(repository), Some(tenant)) if is_live || arguments.hunt => Some(Service {
-                arguments,
-                repository,
-                tenant,
-                now: Timestamp::from_second(now.as_second()).unwrap_or(now),
-                console,
-                lost: Mutex::default(),
-            }),
-            (_, _) if arguments.hunt => {
-                return Err(Failure::run(
-                    "there is no audit repository here that says how to reach the live service",
-                    "connguard hunt show mail-by-hour prints the query: run it in the portal, and name its export with --from",
-                ));
-            }
-            _ => None,
+        let service = service(arguments, repository, named, is_live, console)?;
+        let (mut snapshots, answers) = match &service {
+            Some(service) if is_live => asked(service)?,
+            _ => Default::default(),
         };
-        let mut snapshots = Vec::new();
-        let mut runs = BTreeMap::new();
-        let mut answers: Vec<Answered> = Vec::new();
-        if let Some(service) = service.as_ref().filter(|_| is_live) {
-            snapshots.push(service.snapshot()?);
-            answers.extend(service.log()?);
-            if !arguments.hunt {
-                answers.extend(service.trace()?);
-            }
-        }
         let on_disk = disk.iter().map(|own| own as &dyn File);
-        let files: Vec<&dyn File> = on_disk
-            .chain(answers.iter().map(|own| own as &dyn File))
-            .collect();
-        let failed = |(path, error): (String, std::io::Error)| {
-            Failure::run(
-                format!("cannot read {path}: {error}"),
-                "export the file again, or leave it out",
-            )
-        };
-        let found = survey(&files).map_err(failed)?;
-        for own in found.iter().filter(|own| own.form == Form::Unknown) {
-            console.note(&format!(
-                "{} was not recognised as evidence; logs and traces are read as CSV or JSON",
-                own.file.path()
-            ));
-        }
-        let mut configuration = read_configuration(&found)?;
-        for export in &mut configuration.exports {
-            if export.rehearsal && !arguments.live.rehearsal {
-                return Err(Failure::Refused {
-                    message: format!(
-                        "{} was read from an emulator, in a rehearsal",
-                        export.snapshot.origin
-                    ),
-                    help: "leave it out, or investigate with --rehearsal".to_owned(),
-                });
-            }
-            let taken_at = &mut export.snapshot.taken_at;
-            *taken_at = taken_at.or(arguments.taken_at);
-            if !export.problems.is_empty() {
-                console.problems(&export.problems);
+        let answered = answers.iter().map(|own| own as &dyn File);
+        let files: Vec<&dyn File> = on_disk.chain(answered).collect();
+        let mut found = survey(&files).map_err(unreadable)?;
+        let configuration = configuration(&found, arguments, console)?;
+        let mut runs = BTreeMap::new();
+        if let (Some(repository), Some((name, _))) = (repository, named) {
+            for (snapshot, run) in history(repository, name, &sources, now)? {
+                runs.extend(snapshot.taken_at.map(|at| (at, run)));
+                snapshots.push(snapshot);
             }
         }
-        if let (Some(repository), Some((name, _))) = (repository, configured) {
-            for source in &sources {
-                if let From::History(revision) = source {
-                    for (snapshot, run) in recorded(repository, name, revision.as_deref(), now)? {
-                        runs.extend(snapshot.taken_at.map(|at| (at, run)));
-                        snapshots.push(snapshot);
-                    }
-                }
-            }
-        }
-        if by_files {
-            let organization = organization(&configuration, &snapshots, None)?;
-            configured = repository.and_then(|own| tenant_of(own, &organization));
-            if configured.is_none() && repository.is_some() {
-                console.note(
-                    "the evidence is of no tenant of this audit repository: nothing of it is used",
-                );
-            }
-        }
-        let tenant = configured.map(|(name, _)| name.to_owned());
-        let organization =
-            organization(&configuration, &snapshots, configured.map(|(_, own)| own))?;
-        let baseline = baseline(repository, tenant.as_deref(), &organization, console);
+        let owner = whose::owner(named, repository, &configuration, &snapshots, console)?;
         let bytes: u64 = disk.iter().map(File::size).sum();
         let bar = console.bytes(bytes);
         let progress = |read: usize| bar.advance(read);
         let progress = Progress(&progress);
-        let (log, logs) = read_logs(&found, &progress).map_err(failed)?;
+        let (log, logs) = read_logs(&found, &progress).map_err(unreadable)?;
         let log = (!logs.is_empty()).then_some(log);
         if let Some(log) = &log {
-            of_one(log, &organization)?;
+            whose::is_log_of(log, &owner.organization)?;
         }
         let states = states(&configuration, &snapshots);
-        let empty = AuditLog::default();
-        let attribution = attribute(&states, log.as_ref().unwrap_or(&empty));
-        let parts: Vec<&Snapshot> = configuration.snapshots();
-        let routes = routes(&states, &parts, baseline.as_ref(), &attribution);
+        let attribution = attribute(&states, log.as_ref().unwrap_or(&AuditLog::default()));
+        let parts = configuration.snapshots();
+        let routes = routes(&states, &parts, owner.baseline.as_ref(), &attribution);
         let hunted = match &service {
             Some(service) if arguments.hunt => service.hunt(&routes)?,
             _ => Vec::new(),
         };
         let counted: Vec<&dyn File> = hunted.iter().map(|own| own as &dyn File).collect();
-        let mut found = found;
-        found.extend(survey(&counted).map_err(failed)?);
-        let (traffic, mails) = read_mail(&found, &routes, &progress).map_err(failed)?;
+        found.extend(survey(&counted).map_err(unreadable)?);
+        let (traffic, mails) = read_mail(&found, &routes, &progress).map_err(unreadable)?;
         drop(bar);
         let traffic = (!mails.is_empty()).then_some(traffic);
-        let mut reports = std::mem::take(&mut configuration.files);
-        reports.extend(logs);
-        reports.extend(mails);
         let unknown = found.iter().filter(|own| own.form == Form::Unknown);
-        reports.extend(unknown.map(crate::evidence::Found::report));
-        reports.sort_by(|one, other| one.path.cmp(&other.path));
-        drop(found);
-        for file in &disk {
-            let digest = file
-                .digest()
-                .map_err(|error| failed((file.path().to_owned(), error)))?;
-            let own = reports.iter_mut().filter(|own| own.path == file.path());
-            own.for_each(|own| own.digest = own.digest.or(digest));
-        }
+        let unknown = unknown.map(Found::report);
+        let known = configuration.files.iter().cloned();
+        let reports = known.chain(logs).chain(mails).chain(unknown).collect();
         Ok(Self {
-            tenant: tenant.unwrap_or_else(|| name_of(&organization)),
-            organization,
+            tenant: owner.tenant,
+            organization: owner.organization,
+            baseline: owner.baseline,
             now,
-            baseline,
             attribution: RefCell::new(attribution),
             log,
             traffic,
             routes,
-            files: reports,
-            hosting: arguments.hosting.as_deref().map(hosting).transpose()?,
-            lost: service.map_or_else(Vec::new, |own| {
-                own.lost
-                    .into_inner()
-                    .unwrap_or_else(PoisonError::into_inner)
-            }),
+            files: digested(reports, &disk)?,
+            hosting,
+            lost: service.map_or_else(Vec::new, Service::lost),
             configuration,
             snapshots,
             runs,
@@ -240,6 +146,105 @@ impl Inputs {
     }
 }
 
+/// A file that cannot be read to its end.
+fn unreadable((path, error): (String, std::io::Error)) -> Failure {
+    Failure::run(
+        format!("cannot read {path}: {error}"),
+        "export the file again, or leave it out",
+    )
+}
+
+/// The live service, where anything is asked of it.
+fn service<'s>(
+    arguments: &'s InvestigateArgs,
+    repository: Option<&'s Repository>,
+    named: Option<(&'s str, &'s Tenant)>,
+    is_live: bool,
+    console: &'s Console,
+) -> Result<Option<Service<'s>>, Failure> {
+    match (repository, named) {
+        (Some(repository), Some(tenant)) if is_live || arguments.hunt => {
+            Ok(Some(Service::new(arguments, repository, tenant, console)))
+        }
+        _ if arguments.hunt => Err(Failure::run(
+            "there is no audit repository here that says how to reach the live service",
+            "connguard hunt show mail-by-hour prints the query: run it in the portal, and name its export with --from",
+        )),
+        _ => Ok(None),
+    }
+}
+
+/// The live organization as it is, what its log says, and its mail where that is not counted by hunting.
+fn asked(service: &Service<'_>) -> Result<(Vec<Snapshot>, Vec<Answered>), Failure> {
+    let snapshot = service.snapshot()?;
+    let mut answers = service.log()?;
+    if !service.arguments.hunt {
+        answers.extend(service.trace()?);
+    }
+    Ok((vec![snapshot], answers))
+}
+
+/// What files say of the configuration; each with the time that it has or was given.
+fn configuration(
+    found: &[Found<'_>],
+    arguments: &InvestigateArgs,
+    console: &Console,
+) -> Result<Configuration, Failure> {
+    for own in found.iter().filter(|own| own.form == Form::Unknown) {
+        console.note(&format!(
+            "{} was not recognised as evidence; logs and traces are read as CSV or JSON",
+            own.file.path()
+        ));
+    }
+    let mut configuration = read_configuration(found)?;
+    for export in &mut configuration.exports {
+        if export.rehearsal && !arguments.live.rehearsal {
+            return Err(Failure::Refused {
+                message: format!(
+                    "{} was read from an emulator, in a rehearsal",
+                    export.snapshot.origin
+                ),
+                help: "leave it out, or investigate with --rehearsal".to_owned(),
+            });
+        }
+        let taken_at = &mut export.snapshot.taken_at;
+        *taken_at = taken_at.or(arguments.taken_at);
+        if !export.problems.is_empty() {
+            console.problems(&export.problems);
+        }
+    }
+    Ok(configuration)
+}
+
+/// The states of every history that was named, each with the run that saw it.
+fn history(
+    repository: &Repository,
+    tenant: &str,
+    sources: &[From],
+    now: Timestamp,
+) -> Result<Vec<(Snapshot, Oid)>, Failure> {
+    let mut all = Vec::new();
+    for source in sources {
+        if let From::History(revision) = source {
+            all.extend(recorded(repository, tenant, revision.as_deref(), now)?);
+        }
+    }
+    Ok(all)
+}
+
+/// The reports in the order of their paths, each with the digest of its file where one was taken.
+fn digested(mut reports: Vec<FileReport>, disk: &[DiskFile]) -> Result<Vec<FileReport>, Failure> {
+    reports.sort_by(|one, other| one.path.cmp(&other.path));
+    for file in disk {
+        let digest = file
+            .digest()
+            .map_err(|error| unreadable((file.path().to_owned(), error)))?;
+        let own = reports.iter_mut().filter(|own| own.path == file.path());
+        own.for_each(|own| own.digest = own.digest.or(digest));
+    }
+    Ok(reports)
+}
+
 /// The states of connectors that were read completely, oldest first. A bare output does not say when it was read: the
 /// newest stamp of its connectors says since when it has been so at the latest.
 fn states<'a>(configuration: &'a Configuration, snapshots: &'a [Snapshot]) -> Vec<State<'a>> {
@@ -265,29 +270,6 @@ fn stamped(snapshot: &Snapshot) -> Option<Timestamp> {
         .connectors()
         .filter_map(|own| own.metadata.when_changed.or(own.metadata.when_created));
     stamps.max()
-}
-
-/// The tenant whose organization files name.
-fn tenant_of<'r>(
-    repository: &'r Repository,
-    organization: &Organization,
-) -> Option<(&'r str, &'r Tenant)> {
-    let tenants = repository.config.tenants.iter();
-    tenants
-        .filter(|(_, tenant)| tenant.organization.confirms(organization))
-        .map(|(name, tenant)| (name.as_str(), tenant))
-        .next()
-}
-
-/// The tenant of the audit repository, if there is one.
-fn configured<'r>(
-    arguments: &InvestigateArgs,
-    repository: Option<&'r Repository>,
-) -> Result<Option<(&'r str, &'r Tenant)>, Failure> {
-    let Some(repository) = repository else {
-        return Ok(None);
-    };
-    one_tenant(&repository.config, arguments.tenant.as_deref()).map(Some)
 }
 
 /// What is read where nothing is named: the history, and the tenant's own source.
@@ -387,94 +369,6 @@ fn recorded(
     }
     found.reverse();
     Ok(found)
-}
-
-/// Whose evidence it is. Files of two organizations are not one case.
-fn organization(
-    configuration: &Configuration,
-    snapshots: &[Snapshot],
-    tenant: Option<&Tenant>,
-) -> Result<Organization, Failure> {
-    let mut known = tenant
-        .map(|own| own.organization.clone())
-        .unwrap_or_default();
-    let all = configuration
-        .exports
-        .iter()
-        .map(|own| &own.snapshot)
-        .chain(snapshots);
-    for snapshot in all {
-        let own = &snapshot.organization;
-        if let Some(contradiction) = known.contradiction(own) {
-            return Err(Failure::run(
-                format!(
-                    "{} is of another organization: {contradiction}",
-                    snapshot.origin
-                ),
-                "investigate one organization at a time: leave the files of others out",
-            ));
-        }
-        known.tenant_id = known.tenant_id.or_else(|| own.tenant_id.clone());
-        known.domain = known.domain.or_else(|| own.domain.clone());
-    }
-    Ok(known)
-}
-
-/// A log of another organization would say of this one that nothing was done.
-fn of_one(log: &AuditLog, organization: &Organization) -> Result<(), Failure> {
-    let ids: Vec<&str> = log
-        .organizations
-        .iter()
-        .filter(|own| crate::connector::parse_guid(own).is_some())
-        .map(String::as_str)
-        .collect();
-    let own = organization
-        .tenant_id
-        .as_deref()
-        .map(str::to_ascii_lowercase);
-    let foreign = ids.iter().find(|id| match &own {
-        Some(own) => own != *id,
-        None => ids.first() != Some(id),
-    });
-    match foreign {
-        None => Ok(()),
-        Some(id) => Err(Failure::run(
-            format!("the audit log has records of another organization, {id}"),
-            "investigate one organization at a time: leave the files of others out",
-        )),
-    }
-}
-
-/// The verified baseline of the organization; without one what was there first is the guide, and the report says so.
-fn baseline(
-    repository: Option<&Repository>,
-    tenant: Option<&str>,
-    organization: &Organization,
-    console: &Console,
-) -> Option<Baseline> {
-    let (repository, tenant) = (repository?, tenant?);
-    let trust = match &repository.trust {
-        Ok(trust) => trust,
-        Err(refusal) => {
-            console.note(&format!("no baseline is used: {refusal}"));
-            return None;
-        }
-    };
-    match Baseline::open(&repository.content, tenant, trust) {
-        Ok(baseline) => {
-            match baseline.approved.organization.contradiction(organization) {
-                None => Some(baseline),
-                Some(contradiction) => {
-                    console.note(&format!("no baseline is used: the evidence is of another organization, {contradiction}"));
-                    None
-                }
-            }
-        }
-        Err(error) => {
-            console.note(&format!("no baseline is used: {error}"));
-            None
-        }
-    }
 }
 
 /// The largest list of address ranges, in bytes.

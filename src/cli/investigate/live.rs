@@ -32,18 +32,44 @@ const PARTS: [(&str, &[&str], bool); 2] = [
 /// The live organization, for one investigation.
 pub(super) struct Service<'s> {
     pub arguments: &'s InvestigateArgs,
-    pub repository: &'s Repository,
-    pub tenant: (&'s str, &'s Tenant),
-    pub now: Timestamp,
-    pub console: &'s Console,
+    repository: &'s Repository,
+    tenant: (&'s str, &'s Tenant),
+    now: Timestamp,
+    console: &'s Console,
     /// What could not be read, in words.
-    pub lost: Mutex<Vec<String>>,
+    lost: Mutex<Vec<String>>,
 }
 
 /// For so many days Defender keeps what can be hunted.
 const MOST_HUNTED_DAYS: u16 = 30;
 
-impl Service<'_> {
+impl<'s> Service<'s> {
+    /// The organization of a tenant, now.
+    pub fn new(
+        arguments: &'s InvestigateArgs,
+        repository: &'s Repository,
+        tenant: (&'s str, &'s Tenant),
+        console: &'s Console,
+    ) -> Self {
+        let now = arguments.trust.now();
+        Self {
+            arguments,
+            repository,
+            tenant,
+            // The service is asked in whole seconds.
+            now: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            console,
+            lost: Mutex::default(),
+        }
+    }
+
+    /// What could not be read, in words.
+    pub fn lost(self) -> Vec<String> {
+        self.lost
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn exchange(&self) -> Result<&Exchange, Failure> {
         let (name, tenant) = self.tenant;
         tenant.exchange().ok_or_else(|| live::not_configured(name))

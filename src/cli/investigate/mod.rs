@@ -4,6 +4,7 @@ mod files;
 mod inputs;
 mod live;
 mod record;
+mod whose;
 
 use super::console::Console;
 use super::live::LiveArgs;
