@@ -99,7 +99,11 @@ impl Checklist {
                 return Err(TickError::Before(before));
             }
         }
-        if let Some(own) = self.items.get_mut(id) {
+        let Some(own) = self.items.get_mut(id) else {
+            return Err(TickError::Unknown);
+        };
+        // What was written down is not lost by ticking once more.
+        if own.done.is_none() || !tick.note.is_empty() {
             own.done = Some(tick);
         }
         Ok(())

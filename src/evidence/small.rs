@@ -19,6 +19,8 @@ pub struct Configuration {
     pub exports: Vec<Export>,
     /// What each file is.
     pub files: Vec<FileReport>,
+    /// Why some of them cannot be read at all.
+    pub problems: Problems,
 }
 
 impl Configuration {
@@ -31,13 +33,8 @@ impl Configuration {
 }
 
 /// Reads what is small. Bare outputs of other cmdlets are put into the form of an export and read by its reader.
-///
-/// # Errors
-///
-/// What cannot be read at all, of every file.
-pub fn read_configuration(found: &[Found<'_>]) -> Result<Configuration, Problems> {
+pub fn read_configuration(found: &[Found<'_>]) -> Configuration {
     let mut configuration = Configuration::default();
-    let mut problems = Problems::default();
     for own in found {
         let part = match own.form {
             Form::ConnectorsCsv => {
@@ -58,10 +55,15 @@ pub fn read_configuration(found: &[Found<'_>]) -> Result<Configuration, Problems
                 configuration.files.push(report);
                 configuration.exports.push(export);
             }
-            Err(found) => problems.extend(found),
+            Err(problems) => {
+                let mut report = own.report();
+                report.doubts.push("it cannot be read at all".to_owned());
+                configuration.files.push(report);
+                configuration.problems.extend(problems);
+            }
         }
     }
-    problems.into_result(Some(configuration))
+    configuration
 }
 
 /// Why connectors are not read from CSV.

@@ -65,6 +65,22 @@ pub struct Triage {
     pub not_evaluated: Vec<String>,
 }
 
+impl Triage {
+    /// Whether a sign of it is strong.
+    pub fn is_strong(&self) -> bool {
+        let mut signs = self.signs.iter();
+        signs.any(|own| own.strength == Strength::Strong)
+    }
+}
+
+/// The signs that tell who gave an application its power.
+pub(super) const EMPOWERED: [&str; 4] = [
+    "new-application",
+    "consent",
+    "credentials-added",
+    "role-granted",
+];
+
 /// So many operations of an actor are listed.
 const MOST_OPERATIONS: usize = 500;
 

@@ -1,7 +1,7 @@
 //! What is wrong with the evidence itself, where it disagrees, and which time it covers.
 
 use super::attribution::{Change, Known};
-use super::reliance::LATELY;
+use super::reliance;
 use super::{Known as KnownOf, Question};
 use crate::builtin;
 use crate::caseless;
@@ -127,18 +127,10 @@ pub(super) fn coverage(question: &Question<'_>) -> Coverage {
 
 /// Whether the audit log was on, as far as states of the last days and what has no time say so: off in one of them is off.
 fn enabled(question: &Question<'_>) -> Option<bool> {
-    let newest = question.states.last().map(|state| state.at);
-    let lately = question
-        .states
-        .iter()
-        .filter(|state| newest.is_some_and(|newest| newest.duration_since(state.at) <= LATELY));
-    let said = lately
-        .map(|state| state.snapshot)
-        .chain(question.parts.iter().copied())
-        .filter_map(|snapshot| {
-            let settings = snapshot.around.get(&Part::AuditLogSettings)?;
-            settings.get("UnifiedAuditLogIngestionEnabled")?.as_bool()
-        });
+    let said = reliance::lately(question).filter_map(|snapshot| {
+        let settings = snapshot.around.get(&Part::AuditLogSettings)?;
+        settings.get("UnifiedAuditLogIngestionEnabled")?.as_bool()
+    });
     said.reduce(|one, other| one && other)
 }
 

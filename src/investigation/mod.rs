@@ -32,7 +32,8 @@ use crate::finding::{Direction, Finding, Subject};
 use crate::policy::threshold::Thresholds;
 use crate::snapshot::{Organization, Part, Snapshot};
 use actor::Triage;
-use attribution::{Actor, Attribution, Change, State};
+use attribution::state::State;
+use attribution::{Actor, Attribution, Change};
 use indicator::{Case, Sign};
 use jiff::Timestamp;
 use runbook::Runbook;
@@ -45,6 +46,8 @@ pub struct Question<'a> {
     pub tenant: &'a str,
     /// The organization, as far as anything names it.
     pub organization: Organization,
+    /// Whether that is a tenant of the audit repository around.
+    pub in_repository: bool,
     /// The time of the run.
     pub now: Timestamp,
     /// What was approved, where somebody signed it.
@@ -69,6 +72,8 @@ pub struct Question<'a> {
     pub hosting: Option<&'a AddressSet>,
     /// What should have been read and could not be, in words.
     pub lost: &'a [String],
+    /// Whether something could not be read at all: a run that finds nothing in the rest has failed.
+    pub failed: bool,
 }
 
 /// What is known of the organization as a whole.
@@ -171,7 +176,7 @@ pub struct Investigation<'a> {
 /// Investigates.
 pub fn investigate(question: Question<'_>) -> Investigation<'_> {
     let known = known(&question);
-    let actors = actors(&question);
+    let mut actors = actors(&question);
     let coverage = findings::coverage(&question);
     let findings = findings::findings(&question, &coverage, &known);
     let doubts = reliance::doubts(&question, &findings);
@@ -243,6 +248,10 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
     if strangers {
         verdict = verdict.max(CaseVerdict::Suspicious);
     }
+    // Where nothing is wrong, who worked on other things has nothing to do with it.
+    if verdict == CaseVerdict::NoSign {
+        actors.retain(|own| own.changed_connectors || own.is_strong());
+    }
     let runbook = runbook::runbook(&question, &connectors, &actors, &known);
     Investigation {
         verdict,
@@ -263,14 +272,8 @@ fn known<'a>(question: &Question<'a>) -> Known<'a> {
         .map(|state| state.snapshot)
         .into_iter()
         .chain(question.parts.iter().copied().filter(undated));
-    // What was blocked long ago says nothing of now; what was not read at last may be blocked by now.
-    let newest = question.states.last().map(|state| state.at);
-    let lately = question.states.iter().filter(|state| {
-        newest.is_some_and(|newest| newest.duration_since(state.at) <= reliance::LATELY)
-    });
-    let mut blocked: Vec<String> = lately
-        .map(|state| state.snapshot)
-        .chain(question.parts.iter().copied())
+    // What was not read at last may be blocked by now.
+    let mut blocked: Vec<String> = reliance::lately(question)
         .flat_map(|own| own.blocked_connectors.clone())
         .collect();
     blocked.sort();

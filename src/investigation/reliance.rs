@@ -4,17 +4,31 @@
 //! better verdict by it.
 
 use super::Question;
+use super::attribution::state::{State, is_shown_by};
 use super::indicator::measure::worst_share;
 use crate::evidence::Form;
 use crate::evidence::file::Completeness;
 use crate::finding::Finding;
 use crate::policy::threshold::Threshold;
+use crate::snapshot::{Part, Snapshot};
 
 /// The last days before the newest state must be covered: logs do not reach back for ever.
 const DAYS: i64 = 30;
 
 /// What is said of the newest days.
-pub(super) const LATELY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * DAYS);
+const LATELY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * DAYS);
+
+/// What was read of the configuration lately, whether it is a state or not: within those days of the newest state, or
+/// nobody knows when. What was so long ago says nothing of now.
+pub(super) fn lately<'q>(question: &'q Question<'_>) -> impl Iterator<Item = &'q Snapshot> {
+    let newest = question.states.last().map(|state| state.at);
+    let states = question.states.iter().map(|state| state.snapshot);
+    let all = states.chain(question.parts.iter().copied());
+    all.filter(move |own| match (newest, own.taken_at) {
+        (Some(newest), Some(at)) => newest.duration_since(at) <= LATELY,
+        _ => true,
+    })
+}
 
 /// Mail may be silent for so long at either end: over long weekends small organizations write none.
 const SILENT_HOURS: i64 = 96;
@@ -22,6 +36,10 @@ const SILENT_HOURS: i64 = 96;
 /// Why nothing may be called "no sign"; empty where nothing stands in the way.
 pub(super) fn doubts(question: &Question<'_>, findings: &[Finding]) -> Vec<String> {
     let mut doubts = question.lost.to_vec();
+    if question.states.is_empty() {
+        doubts.push("no state of the connectors was read whole".to_owned());
+    }
+    doubts.extend(undated(question));
     doubts.extend(files(question));
     doubts.extend(unused(question));
     doubts.extend(log(question));
@@ -55,7 +73,7 @@ fn files(question: &Question<'_>) -> Vec<String> {
 
 /// Connectors that were read and are no state: incomplete, broken, or from nobody knows when.
 fn unused(question: &Question<'_>) -> Vec<String> {
-    let is_state = |own: &crate::snapshot::Snapshot| {
+    let is_state = |own: &Snapshot| {
         question
             .states
             .iter()
@@ -64,9 +82,26 @@ fn unused(question: &Question<'_>) -> Vec<String> {
     let parts = question
         .parts
         .iter()
-        .filter(|own| !own.records.is_empty() && !is_state(own));
+        .filter(|own| !own.records.is_empty() && !is_state(own))
+        .filter(|own| !(own.has(Part::InboundConnectors) && is_shown_by(own, &question.states)));
     parts
         .map(|own| format!("{} holds connectors and is no complete state: export it again, or say with --taken-at when it was", own.origin))
+        .collect()
+}
+
+/// States of which nothing says when they were read, where another one may be older or newer.
+fn undated(question: &Question<'_>) -> Vec<String> {
+    let states = &question.states;
+    let is_bare = |state: &State<'_>| state.snapshot.taken_at.is_none();
+    // A stamp behind the time of every other state is that of a later one.
+    let newest = states
+        .last()
+        .filter(|_| states.iter().filter(|own| is_bare(own)).count() == 1);
+    let unsure = states.iter().filter(|own| {
+        is_bare(own) && states.len() > 1 && newest.is_none_or(|newest| newest.at != own.at)
+    });
+    unsure
+        .map(|own| format!("{} does not say when it was read: its newest stamp stands for that; say it with --taken-at", own.snapshot.origin))
         .collect()
 }
 
@@ -89,8 +124,10 @@ fn stretch(question: &Question<'_>) -> String {
 }
 
 fn log(question: &Question<'_>) -> Vec<String> {
-    let Some(log) = question.log else {
-        return vec!["there is no audit log".to_owned()];
+    let covered = question.log.and_then(|log| Some((log, log.window()?)));
+    // A log of sign-ins or of Entra does not tell of connectors.
+    let Some((log, (from, to))) = covered else {
+        return vec!["there is no audit log of what administrators did in Exchange".to_owned()];
     };
     let mut doubts = Vec::new();
     if log.unread_about_connectors > 0 {
@@ -99,7 +136,7 @@ fn log(question: &Question<'_>) -> Vec<String> {
     if log.dropped > 0 {
         doubts.push("the audit log has more records of people than are kept".to_owned());
     }
-    if let (Some((first, last)), Some((from, to))) = (needed(question), log.window()) {
+    if let Some((first, last)) = needed(question) {
         if to < last - 1 || from > first + 1 {
             doubts.push(format!(
                 "the audit log does not cover {}",

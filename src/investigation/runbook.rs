@@ -3,11 +3,14 @@
 //!
 //! Source: *Respond to a compromised connector* (Microsoft Defender for Office 365; reference section 5).
 
-use super::actor::Triage;
+use super::actor::{EMPOWERED, Triage};
+use super::attribution::state::State;
 use super::verdict::CaseVerdict;
 use super::{Judged, Known, Question};
+use crate::connector::property::{Property, SetBy};
 use crate::powershell::literal;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The four steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -95,13 +98,21 @@ fn connguard(line: impl Into<String>, does: &str) -> Command {
     }
 }
 
-fn graph(line: impl Into<String>, does: &str) -> Command {
+/// A call of Microsoft Graph, as PowerShell makes it.
+fn graph(method: &str, path: &str, body: Option<&str>, does: &str) -> Command {
+    let uri = literal::text(&format!("https://graph.microsoft.com/v1.0/{path}"));
+    let body = body.map_or_else(String::new, |body| {
+        format!(" -Body {}", literal::text(body))
+    });
     Command {
         tool: "Graph",
-        line: line.into(),
+        line: format!("Invoke-MgGraphRequest -Method {method} -Uri {uri}{body}"),
         does: does.to_owned(),
     }
 }
+
+/// Switches an account or an application off.
+const OFF: Option<&str> = Some("{\"accountEnabled\": false}");
 
 /// The runbook of an investigation.
 pub(super) fn runbook(
@@ -139,9 +150,42 @@ struct Making<'m> {
     known: &'m Known<'m>,
 }
 
-impl Making<'_> {
-    fn tenant(&self) -> &str {
-        self.question.tenant
+impl<'m> Making<'m> {
+    /// A command of connguard's own, where there is an audit repository that knows the organization: for another one
+    /// of the same name it would do the wrong thing.
+    fn own(&self, line: impl FnOnce(&str) -> String, does: &str) -> Option<Command> {
+        let tenant = self.question.tenant;
+        self.question
+            .in_repository
+            .then(|| connguard(line(tenant), does))
+    }
+
+    /// Whether the log says anything of what administrators do in Exchange.
+    fn has_log(&self) -> bool {
+        self.known.log.is_some_and(|log| log.window().is_some())
+    }
+
+    /// What somebody has to do with a connector that is suspicious, in words; `None` where nothing.
+    fn part_in_it(&self, place: usize, triage: &Triage) -> Option<String> {
+        let changed: BTreeSet<usize> = self
+            .bad
+            .iter()
+            .flat_map(|own| own.actors.iter().copied())
+            .collect();
+        if changed.contains(&place) {
+            return Some("it changed a connector that is suspicious: whether its owner did, only the owner can say".to_owned());
+        }
+        let changers = changed.iter().filter_map(|place| self.actors.get(*place));
+        let mut powers = changers.flat_map(|own| own.signs.iter().map(move |sign| (own, sign)));
+        let (whom, _) = powers.find(|(_, sign)| {
+            let records = self.known.log.iter().flat_map(|log| &log.records);
+            let mut own = records.filter(|record| triage.actor.is(record));
+            EMPOWERED.contains(&sign.sign) && own.any(|record| sign.records.contains(&record.id))
+        })?;
+        Some(format!(
+            "it gave {} what it needed: whether its owner did, only the owner can say",
+            whom.actor.words()
+        ))
     }
 
     fn window(&self) -> (String, String) {
@@ -172,18 +216,18 @@ impl Making<'_> {
             id: "who-changed-it".to_owned(),
             title: "Search the audit log for New-, Set- and Remove-InboundConnector".to_owned(),
             found: self.who(),
-            state: match (self.known.log, self.question.attribution.changes.is_empty()) {
-                (None, _) => ItemState::Unknown,
-                (Some(_), true) => ItemState::NothingToDo,
-                (Some(_), false) => ItemState::Answered,
+            state: match (self.has_log(), self.question.attribution.changes.is_empty()) {
+                (false, _) => ItemState::Unknown,
+                (true, true) => ItemState::NothingToDo,
+                (true, false) => ItemState::Answered,
             },
-            commands: vec![
-                powershell(
+            commands: [
+                Some(powershell(
                     format!("do {{ $page = Search-UnifiedAuditLog -StartDate {from} -EndDate {to} -RecordType ExchangeAdmin -SessionCommand ReturnLargeSet -SessionId connguard-{from}-{to} -ResultSize 5000; $page | Export-Csv audit.csv -Append -NoTypeInformation }} while ($page)"),
                     "exports all that administrators did, those operations among it: a log of them alone does not show which days it covers",
-                ),
-                connguard(format!("connguard investigate --tenant {} --from live", self.tenant()), "asks Microsoft Graph for them"),
-            ],
+                )),
+                self.own(|tenant| format!("connguard investigate --tenant {tenant} --from live"), "asks Microsoft Graph for them"),
+            ].into_iter().flatten().collect(),
         });
         Step {
             title: "1. Find the suspicious connector",
@@ -241,18 +285,18 @@ impl Making<'_> {
                 "Get-BlockedConnector | ConvertTo-Json | Out-File blocked.json",
                 "lists blocked connectors",
             )],
-            _ if own.of_mail && state == ItemState::Unknown => vec![
-                powershell(
+            _ if own.of_mail && state == ItemState::Unknown => [
+                Some(powershell(
                     format!(
                         "for ($day = [datetime]'{from}'; $day -lt [datetime]'{to}'; $day = $day.AddDays(1)) {{ Get-MessageTraceV2 -StartDate $day -EndDate $day.AddDays(1) -ResultSize 5000 | Export-Csv trace.csv -Append -NoTypeInformation }}"
                     ),
                     "exports mail day by day; where it warns that there is more, ask for hours",
-                ),
-                connguard(
-                    format!("connguard investigate --tenant {} --hunt", self.tenant()),
+                )),
+                self.own(
+                    |tenant| format!("connguard investigate --tenant {tenant} --hunt"),
                     "counts mail where it is, in Defender",
                 ),
-            ],
+            ].into_iter().flatten().collect(),
             _ => Vec::new(),
         };
         Item {
@@ -265,8 +309,8 @@ impl Making<'_> {
     }
 
     fn who(&self) -> String {
-        if self.known.log.is_none() {
-            return "there is no audit log".to_owned();
+        if !self.has_log() {
+            return "there is no audit log of what administrators did in Exchange".to_owned();
         }
         let changed = self.actors.iter().filter(|own| own.changed_connectors);
         let mut all: Vec<String> = changed.map(|own| own.actor.words()).collect();
@@ -280,7 +324,6 @@ impl Making<'_> {
 
     /// Step 2: review, and revert what nobody approved.
     fn revert(&self) -> Step {
-        let tenant = self.tenant();
         let mut items: Vec<Item> = self.bad.iter().map(|own| self.contain(own)).collect();
         if items.is_empty() {
             items.push(Item {
@@ -291,10 +334,13 @@ impl Making<'_> {
                     self.connectors.len()
                 ),
                 state: ItemState::NothingToDo,
-                commands: vec![connguard(
-                    format!("connguard check --tenant {tenant}"),
-                    "holds every connector against the signed baseline",
-                )],
+                commands: self
+                    .own(
+                        |tenant| format!("connguard check --tenant {tenant}"),
+                        "holds every connector against the signed baseline",
+                    )
+                    .into_iter()
+                    .collect(),
             });
         } else {
             items.push(Item {
@@ -305,11 +351,11 @@ impl Making<'_> {
                     None => "there is no verified baseline: what was there first is the only guide, and a person has to decide".to_owned(),
                 },
                 state: ItemState::ToDo,
-                commands: vec![
-                    connguard(format!("connguard plan --tenant {tenant} --contain --report json=contain.json --report powershell=contain.ps1"), "switches off what nobody approved, and nothing else"),
-                    connguard(format!("connguard plan --tenant {tenant} --report json=revert.json --report powershell=revert.ps1"), "leads back to the baseline; look at it before it is carried out"),
-                    connguard("connguard apply revert.json", "carries it out and proves that it converged"),
-                ],
+                commands: [
+                    self.own(|tenant| format!("connguard plan --tenant {tenant} --contain --report json=contain.json --report powershell=contain.ps1"), "switches off what nobody approved, and nothing else"),
+                    self.own(|tenant| format!("connguard plan --tenant {tenant} --report json=revert.json --report powershell=revert.ps1"), "leads back to the baseline; look at it before it is carried out"),
+                    self.own(|_| "connguard apply revert.json".to_owned(), "carries it out and proves that it converged"),
+                ].into_iter().flatten().chain(self.bad.iter().filter_map(|own| self.as_it_was(own))).collect(),
             });
         }
         Step {
@@ -354,9 +400,31 @@ impl Making<'_> {
         }
     }
 
+    /// Where nobody signed what was approved: a connector as it was read first.
+    fn as_it_was(&self, own: &Judged) -> Option<Command> {
+        let id = own.subject.id.as_deref()?;
+        let state = |state: &State<'m>| state.snapshot.connectors().find(|own| own.has_id(id));
+        let (first, newest) = (self.question.states.first()?, self.question.states.last()?);
+        let (was, is) = (state(first)?, state(newest)?);
+        let set: Vec<String> = Property::settings()
+            .filter(|property| property.row().set_by == SetBy::NewAndSet)
+            .filter(|property| was.setting(*property) != is.setting(*property))
+            .filter_map(|property| {
+                let value = literal::value(&was.setting(property)?.to_json());
+                Some(format!(" -{} {value}", property.name()))
+            })
+            .collect();
+        let wanted = self.question.baseline.is_none() && !set.is_empty();
+        wanted.then(|| {
+            powershell(
+                format!("Set-InboundConnector -Identity {}{}", literal::text(id), set.concat()),
+                "puts back what was there when it was read first: look at it before it is carried out",
+            )
+        })
+    }
+
     /// Step 3: unblock.
     fn unblock(&self) -> Step {
-        let tenant = self.tenant();
         let items = if self.known.blocked.is_empty() {
             vec![Item {
                 id: "unblock".to_owned(),
@@ -385,10 +453,10 @@ impl Making<'_> {
                     title: format!("Let {id} send again"),
                     found: "Microsoft has blocked it; it takes up to an hour until it can send".to_owned(),
                     state: ItemState::ToDo,
-                    commands: vec![
-                        connguard(format!("connguard unblock {id} --tenant {tenant}"), "refuses while the connector differs from what was approved"),
-                        powershell(format!("Remove-BlockedConnector -ConnectorId {} -Reason 'reverted to the approved state'", literal::text(id)), "the same without connguard"),
-                    ],
+                    commands: [
+                        self.own(|tenant| format!("connguard unblock {id} --tenant {tenant}"), "refuses while the connector differs from what was approved"),
+                        Some(powershell(format!("Remove-BlockedConnector -ConnectorId {} -Reason 'reverted to the approved state'", literal::text(id)), "the same without connguard")),
+                    ].into_iter().flatten().collect(),
                 })
                 .collect()
         };
@@ -404,16 +472,19 @@ impl Making<'_> {
 
     /// Step 4: the account.
     fn account(&self) -> Step {
-        let mut items: Vec<Item> = self.actors.iter().flat_map(account_items).collect();
+        let actors = self.actors.iter().enumerate();
+        let mut items: Vec<Item> = actors
+            .flat_map(|(place, triage)| account_items(triage, self.part_in_it(place, triage)))
+            .collect();
         if items.is_empty() {
             items.push(Item {
                 id: "account".to_owned(),
                 title: "Investigate the account that made the change".to_owned(),
                 found: self.who(),
-                state: if self.known.log.is_none() {
-                    ItemState::Unknown
-                } else {
+                state: if self.has_log() {
                     ItemState::NothingToDo
+                } else {
+                    ItemState::Unknown
                 },
                 commands: Vec::new(),
             });
@@ -426,27 +497,28 @@ impl Making<'_> {
     }
 }
 
-fn account_items(triage: &Triage) -> Vec<Item> {
+/// What to do about somebody, who may have a part in what happened.
+fn account_items(triage: &Triage, part: Option<String>) -> Vec<Item> {
     use super::indicator::Strength;
     let actor = &triage.actor;
     let worst = triage.signs.iter().map(|own| own.strength).max();
-    let said: Vec<String> = triage.signs.iter().map(|own| own.words.clone()).collect();
-    let found = if said.is_empty() {
-        "the log holds nothing unusual about it".to_owned()
-    } else {
-        crate::investigation::sentences(&said)
-    };
     // Of those who changed no connector only what is strong is a reason to act.
     let least = if !triage.changed_connectors {
         Strength::Strong
     } else {
         Strength::Weak
     };
-    let state = if worst >= Some(least) {
+    let state = if part.is_some() || worst >= Some(least) {
         ItemState::ToDo
     } else {
         ItemState::Answered
     };
+    let signs = triage.signs.iter().map(|own| own.words.clone());
+    let mut said: Vec<String> = part.into_iter().chain(signs).collect();
+    if triage.signs.is_empty() {
+        said.push("the log holds nothing unusual about it".to_owned());
+    }
+    let found = crate::investigation::sentences(&said);
     let mut items = Vec::new();
     if actor.user.contains('@') {
         let user = literal::text(&actor.user);
@@ -457,11 +529,11 @@ fn account_items(triage: &Triage) -> Vec<Item> {
             found: found.clone(),
             state,
             commands: vec![
-                graph(format!("PATCH https://graph.microsoft.com/v1.0/users/{path}\n{{\"accountEnabled\": false}}"), "disables the account"),
-                graph(format!("POST https://graph.microsoft.com/v1.0/users/{path}/revokeSignInSessions"), "ends its sessions"),
+                graph("PATCH", &format!("users/{path}"), OFF, "disables the account"),
+                graph("POST", &format!("users/{path}/revokeSignInSessions"), None, "ends its sessions"),
                 powershell(format!("Revoke-MgUserSignInSession -UserId {user}"), "the same in PowerShell"),
-                graph(format!("GET https://graph.microsoft.com/v1.0/users/{path}/authentication/methods"), "lists its ways to sign in: remove what the attacker added, then set a new password and demand MFA"),
-                graph(format!("GET https://graph.microsoft.com/v1.0/users/{path}/memberOf"), "lists its roles and groups"),
+                graph("GET", &format!("users/{path}/authentication/methods"), None, "lists its ways to sign in: remove what the attacker added, then set a new password and demand MFA"),
+                graph("GET", &format!("users/{path}/memberOf"), None, "lists its roles and groups"),
                 powershell(format!("Get-InboxRule -Mailbox {user} | ConvertTo-Json"), "lists rules in its mailbox"),
                 powershell("Get-TransportRule | ConvertTo-Json -Depth 4 | Out-File rules.json", "lists transport rules: look for RemoveHeader"),
             ],
@@ -471,12 +543,25 @@ fn account_items(triage: &Triage) -> Vec<Item> {
         let name = url_segment(&actor.user.replace('\'', "''"));
         items.push(Item {
             id: format!("actor-{}", slug(&actor.user)),
-            title: format!("Find out what {} is, and stop it", crate::finding::excerpt(&actor.user)),
+            title: format!(
+                "Find out what {} is, and stop it",
+                crate::finding::excerpt(&actor.user)
+            ),
             found: found.clone(),
             state,
             commands: vec![
-                graph(format!("GET https://graph.microsoft.com/v1.0/servicePrincipals?$filter=displayName%20eq%20'{name}'"), "looks for an application of this name"),
-                graph(format!("GET https://graph.microsoft.com/v1.0/users?$filter=displayName%20eq%20'{name}'"), "looks for a person of this name"),
+                graph(
+                    "GET",
+                    &format!("servicePrincipals?$filter=displayName%20eq%20'{name}'"),
+                    None,
+                    "looks for an application of this name",
+                ),
+                graph(
+                    "GET",
+                    &format!("users?$filter=displayName%20eq%20'{name}'"),
+                    None,
+                    "looks for a person of this name",
+                ),
             ],
         });
     }
@@ -488,10 +573,10 @@ fn account_items(triage: &Triage) -> Vec<Item> {
             found,
             state,
             commands: vec![
-                graph(format!("PATCH https://graph.microsoft.com/v1.0/servicePrincipals(appId='{id}')\n{{\"accountEnabled\": false}}"), "lets it sign in no more"),
-                graph(format!("GET https://graph.microsoft.com/v1.0/servicePrincipals(appId='{id}')/appRoleAssignments"), "lists its permissions: look for Exchange.ManageAsApp"),
-                graph(format!("GET https://graph.microsoft.com/v1.0/applications(appId='{id}')?$select=passwordCredentials,keyCredentials,createdDateTime"), "lists its secrets and certificates: remove those nobody knows"),
-                graph(format!("GET https://graph.microsoft.com/v1.0/applications(appId='{id}')/owners"), "lists who owns it"),
+                graph("PATCH", &format!("servicePrincipals(appId='{id}')"), OFF, "lets it sign in no more"),
+                graph("GET", &format!("servicePrincipals(appId='{id}')/appRoleAssignments"), None, "lists its permissions: look for Exchange.ManageAsApp"),
+                graph("GET", &format!("applications(appId='{id}')?$select=passwordCredentials,keyCredentials,createdDateTime"), None, "lists its secrets and certificates: remove those nobody knows"),
+                graph("GET", &format!("applications(appId='{id}')/owners"), None, "lists who owns it"),
             ],
         });
     }

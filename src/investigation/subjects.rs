@@ -1,7 +1,8 @@
 //! The connectors that an investigation is about: of every state, of the baseline, and those that only records name.
 
 use super::actor::Triage;
-use super::attribution::{Attribution, Change, ChangeKind, State};
+use super::attribution::state::State;
+use super::attribution::{Attribution, Change, ChangeKind};
 use super::{Authority, DriftWords, Examined, Question};
 use crate::baseline::Baseline;
 use crate::caseless;
@@ -238,9 +239,10 @@ pub(super) fn examine<'a>(
         names: route.names.clone(),
         is_new: changes.iter().any(|change| created(&change)),
         is_there: question.states.last().map(in_state),
-        comparable: question.baseline.is_some()
-            || question.states.len() > 1
-            || question.log.is_some_and(|log| !log.days.is_empty()) && !question.states.is_empty(),
+        comparable: !question.states.is_empty()
+            && (question.baseline.is_some()
+                || question.states.len() > 1
+                || question.log.is_some_and(|log| !log.days.is_empty())),
         // What changes say already is not said twice; what was there before the first state only drift says.
         drift,
         changes,

@@ -412,9 +412,20 @@ fn record(time: &str, operation: &str, sent: &[(&str, &str)]) -> Value {
         .map(|(name, value)| json!({ "Name": name, "Value": value }))
         .collect();
     json!({
-        "CreationTime": time, "Id": format!("744ca318-ae02-4569-9e68-{:0>12}", time.bytes().map(usize::from).sum::<usize>() * 97 + sent.len()),
+        "CreationTime": time, "Id": format!("744ca318-ae02-4569-9e68-{:0>12}", time.bytes().filter(u8::is_ascii_digit).map(char::from).skip(2).collect::<String>()),
         "Operation": operation, "RecordType": 1, "ResultStatus": "True", "UserType": 2, "UserId": "alice@contoso.com", "ObjectId": "",
         "ExternalAccess": false, "Parameters": sent,
+    })
+}
+
+/// A complete export of these connectors.
+fn export(at: &str, connectors: Value) -> Value {
+    json!({
+        "connguard": "export/v1", "taken_at": at,
+        "organization": { "tenant_id": "3b1e6f0a-5c0d-4d7e-9a51-0c7d1f2a4b01", "domain": "contoso.onmicrosoft.com" },
+        "complete": { "inbound_connectors": true, "accepted_domains": true, "blocked_connectors": true },
+        "inbound_connectors": connectors, "blocked_connectors": [],
+        "accepted_domains": [{ "DomainName": "contoso.com", "MatchSubDomains": false }],
     })
 }
 
@@ -422,15 +433,8 @@ fn record(time: &str, operation: &str, sent: &[(&str, &str)]) -> Value {
 fn of(states: &[(&str, Value)], records: &[Value]) -> Run {
     let folder = folder();
     for (place, (at, connectors)) in states.iter().enumerate() {
-        let export = json!({
-            "connguard": "export/v1", "taken_at": at,
-            "organization": { "tenant_id": "3b1e6f0a-5c0d-4d7e-9a51-0c7d1f2a4b01", "domain": "contoso.onmicrosoft.com" },
-            "complete": { "inbound_connectors": true, "accepted_domains": true, "blocked_connectors": true },
-            "inbound_connectors": connectors, "blocked_connectors": [],
-            "accepted_domains": [{ "DomainName": "contoso.com", "MatchSubDomains": false }],
-        });
         let path = folder.path().join(format!("{place}.json"));
-        fs::write(path, export.to_string()).unwrap();
+        fs::write(path, export(at, connectors.clone()).to_string()).unwrap();
     }
     let log = Value::Array(records.to_vec()).to_string();
     fs::write(folder.path().join("log.json"), log).unwrap();
@@ -857,4 +861,313 @@ fn hunting_prints_queries_and_their_answers_count_like_rows() {
 fn jiff_time(seconds: i64) -> String {
     // The program's own reader takes it, so it need not be pretty.
     format!("/Date({}000)/", seconds)
+}
+
+/// A month of an organization of which nothing is wrong: a state at its beginning and at its end, a record of somebody's
+/// work every day, and mail every hour; as a test leaves parts of it out.
+struct Month {
+    /// Records, by day.
+    log: Vec<(i64, Value)>,
+    /// Rows of the message trace, by day.
+    mail: Vec<(i64, String)>,
+    /// More files.
+    files: Vec<(&'static str, String)>,
+    blocked: [Value; 2],
+}
+
+/// The first day of the month, in seconds since 1970: 2026-11-01.
+const FIRST: i64 = 1_793_491_200;
+const DAYS: i64 = 29;
+
+impl Month {
+    fn new() -> Self {
+        let day = |day: i64| FIRST + day * 86_400;
+        let log = (0..=DAYS).map(|own| {
+            let time = time(day(own) + 36_000);
+            (
+                own,
+                record(
+                    time.trim_end_matches('Z'),
+                    "Set-Mailbox",
+                    &[("Identity", "bob")],
+                ),
+            )
+        });
+        let mail = (0..=DAYS).flat_map(|own| {
+            (0..24 * 12).map(move |mail| {
+                let time = time(day(own) + mail * 300);
+                (
+                    own,
+                    row(&time, &format!("{own}-{mail}"), "203.0.113.10", "Delivered"),
+                )
+            })
+        });
+        Self {
+            log: log.collect(),
+            mail: mail.collect(),
+            files: Vec::new(),
+            blocked: [json!([]), json!([])],
+        }
+    }
+
+    fn investigate(&self) -> Run {
+        let folder = folder();
+        for (place, at) in [(0, FIRST), (1, FIRST + DAYS * 86_400)] {
+            let mut export = export(&time(at), json!([relay(&["203.0.113.10"])]));
+            export["blocked_connectors"] = self.blocked[place].clone();
+            fs::write(
+                folder.path().join(format!("{place}.json")),
+                export.to_string(),
+            )
+            .unwrap();
+        }
+        let log: Vec<&Value> = self.log.iter().map(|(_, own)| own).collect();
+        fs::write(
+            folder.path().join("log.json"),
+            serde_json::to_string(&log).unwrap(),
+        )
+        .unwrap();
+        let rows: Vec<&str> = self.mail.iter().map(|(_, own)| own.as_str()).collect();
+        fs::write(
+            folder.path().join("trace.csv"),
+            format!("{HEADER}{}", rows.concat()),
+        )
+        .unwrap();
+        for (name, text) in &self.files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        investigate(folder.path(), &["--format", "json"])
+    }
+}
+
+const HEADER: &str = "\"MessageTraceId\",\"Received\",\"SenderAddress\",\"RecipientAddress\",\"FromIP\",\"Status\"\r\n";
+
+fn row(time: &str, id: &str, from: &str, status: &str) -> String {
+    format!(
+        "\"{id}\",\"{time}\",\"bob@contoso.com\",\"carol@fabrikam.example\",\"{from}\",\"{status}\"\r\n"
+    )
+}
+
+#[test]
+fn nothing_is_called_fine_that_evidence_does_not_cover() {
+    let expect = |what: &str, code: i32, why: &str, change: &dyn Fn(&mut Month)| {
+        let mut month = Month::new();
+        change(&mut month);
+        let run = month.investigate();
+        let reasons = run.json()["connectors"][0]["reasons"].to_string();
+        assert_eq!(run.code, code, "{what}: {run:?}");
+        assert!(reasons.contains(why), "{what}: {reasons}");
+    };
+    expect("all of it", 0, "", &|_| {});
+    let log =
+        |month: &mut Month, keep: &dyn Fn(i64) -> bool| month.log.retain(|(day, _)| keep(*day));
+    let mail =
+        |month: &mut Month, keep: &dyn Fn(i64) -> bool| month.mail.retain(|(day, _)| keep(*day));
+    expect("no log", 3, "no audit log", &|month| log(month, &|_| false));
+    expect(
+        "a log of sign-ins",
+        3,
+        "no audit log of what administrators did in Exchange",
+        &|month| {
+            for (_, own) in &mut month.log {
+                own["RecordType"] = json!(15);
+                own["Operation"] = json!("UserLoggedIn");
+                own["Workload"] = json!("AzureActiveDirectory");
+            }
+        },
+    );
+    // A record may come a day late; more than that is not covered.
+    expect("a log that ends a day early", 0, "", &|month| {
+        log(month, &|day| day < DAYS)
+    });
+    expect(
+        "a log that ends early",
+        3,
+        "the audit log does not cover",
+        &|month| log(month, &|day| day < DAYS - 1),
+    );
+    expect("a log that begins a day late", 0, "", &|month| {
+        log(month, &|day| day > 0)
+    });
+    expect(
+        "a log that begins late",
+        3,
+        "the audit log does not cover",
+        &|month| log(month, &|day| day > 1),
+    );
+    expect("a log with a short gap", 0, "", &|month| {
+        log(month, &|day| !(10..16).contains(&day))
+    });
+    expect(
+        "a log with a long gap",
+        3,
+        "no record at all of 7 days",
+        &|month| log(month, &|day| !(10..17).contains(&day)),
+    );
+    expect("a trace that ends before a long weekend", 0, "", &|month| {
+        mail(month, &|day| day <= DAYS - 4)
+    });
+    expect(
+        "a trace that ends early",
+        3,
+        "the message trace does not cover",
+        &|month| mail(month, &|day| day < DAYS - 4),
+    );
+    expect(
+        "a trace that begins late",
+        3,
+        "the message trace does not cover",
+        &|month| mail(month, &|day| day > 4),
+    );
+    expect(
+        "a trace of few days",
+        3,
+        "the message trace does not cover",
+        &|month| mail(month, &|day| !(3..19).contains(&day)),
+    );
+    expect("no trace", 3, "no message trace", &|month| {
+        mail(month, &|_| false)
+    });
+    expect(
+        "spam that no connector explains",
+        3,
+        "no known connector explains",
+        &|month| {
+            for mail in 0..400 {
+                let time = time(FIRST + 20 * 86_400 + mail * 60);
+                month.mail.push((
+                    20,
+                    row(&time, &format!("s{mail}"), "192.0.2.77", "FilteredAsSpam"),
+                ));
+            }
+        },
+    );
+    let state = |at: i64, addresses: &[&str]| export(&time(at), json!([relay(addresses)]));
+    let last = state(FIRST + DAYS * 86_400, &["203.0.113.10"]);
+    let bare = |addresses: &[&str]| json!([relay(addresses)]).to_string();
+    expect("a copy of an export", 0, "", &|month| {
+        month.files.push(("copy.json", last.to_string()))
+    });
+    expect("the same without a time", 0, "", &|month| {
+        month.files.push(("bare.json", bare(&["203.0.113.10"])))
+    });
+    expect(
+        "another one without a time",
+        3,
+        "does not say when it was read",
+        &|month| {
+            month
+                .files
+                .push(("bare.json", bare(&["203.0.113.10", EVIL])));
+        },
+    );
+    // What was blocked half a year ago and is not now is no sign of now.
+    let mut old = state(FIRST - 40 * 86_400, &["203.0.113.10"]);
+    old["blocked_connectors"] = json!([{ "ConnectorId": RELAY }]);
+    expect("blocked long ago", 0, "", &|month| {
+        month.files.push(("old.json", old.to_string()))
+    });
+    expect(
+        "blocked at last",
+        13,
+        "Microsoft has blocked it",
+        &|month| month.blocked[1] = json!([{ "ConnectorId": RELAY }]),
+    );
+    expect(
+        "blocked this month",
+        13,
+        "Microsoft has blocked it",
+        &|month| month.blocked[0] = json!([{ "ConnectorId": RELAY }]),
+    );
+    for (name, data) in [
+        (
+            "Suspicious connector activity",
+            json!({ "op": "x", "f3u": "SMTP relay" }),
+        ),
+        ("x", json!({ "op": "ConnectorAbuse", "eid": RELAY })),
+    ] {
+        expect("an alert", 13, "an alert about it", &|month| {
+            let mut alert = record("2026-11-20T11:00:00", "AlertEntityGenerated", &[]);
+            alert["RecordType"] = json!(40);
+            alert["Name"] = json!(name);
+            alert["AlertId"] = json!("96cf06f7-8d95-4d62-8a5e-000000000001");
+            alert["ObjectId"] = alert["AlertId"].clone();
+            alert["Data"] = json!(data.to_string());
+            month.log.push((19, alert));
+        });
+    }
+    #[cfg(unix)]
+    {
+        let folder = folder();
+        std::os::unix::fs::symlink(project().join("README.md"), folder.path().join("link.json"))
+            .unwrap();
+        investigate(folder.path(), &[]).expect(1, &["is a link", "no file of evidence"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_hides_no_attack() {
+    let folder = folder();
+    write(Scenario::Campaign2022, 3, folder.path()).unwrap();
+    let evidence = folder.path().join("evidence");
+    let good = Month::new();
+    for (name, text) in [
+        (
+            "broken.json",
+            "{\"connguard\":\"export/v1\",\"inbound_connectors\":[{\"Na".to_owned(),
+        ),
+        ("cut.csv", format!("{HEADER}{}\"x", good.mail[0].1)),
+        (
+            "broken.xml",
+            "<Objs Version=\"1.1.0.1\"><Obj RefId=\"0\"><Props><S N=\"Name\">a</S><S N=\"ConnectorType\">Partner</S><S N=\"SenderIPAddresses\">Sys"
+                .to_owned(),
+        ),
+    ] {
+        let path = evidence.join(name);
+        fs::write(&path, &text).unwrap();
+        let run = investigate(&evidence, &["--format", "json"]);
+        assert_eq!(run.code, 14, "{name}: {run:?}");
+        let report = run.json();
+        assert_eq!(report["exit_code"], 14, "{name}");
+        assert!(report["findings"].to_string().contains(name), "{name}");
+        assert!(
+            !verdicts(&report).values().any(|own| own == "no sign"),
+            "{name}: what is doubtful is not fine"
+        );
+        // Alone it is an error, or no evidence: never nothing wrong.
+        let alone = tempfile::tempdir().unwrap();
+        fs::write(alone.path().join(name), &text).unwrap();
+        assert!(
+            [1, 3].contains(&investigate(alone.path(), &[]).code),
+            "{name}"
+        );
+        fs::remove_file(path).unwrap();
+    }
+    // Nor does a case that cannot be kept.
+    let cases = folder.path().join("cases");
+    fs::write(&cases, "a file where a folder is to be").unwrap();
+    let cases = cases.display().to_string();
+    let run = investigate(&evidence, &["--case", "spam", "--cases", &cases]);
+    run.expect(14, &["name a folder of cases"]);
+    // Those who changed the connector, and who gave them what they needed, are to be looked at.
+    let report = investigate(&evidence, &["--format", "json"]).json();
+    let mut seen = std::collections::BTreeSet::new();
+    for triage in report["actors"].as_array().unwrap() {
+        assert!(
+            seen.insert(triage["actor"].to_string()),
+            "{triage} is there twice"
+        );
+    }
+    let items = report["runbook"]["steps"][3]["items"].as_array().unwrap();
+    let part = items.iter().filter(|own| own["state"] == "to-do").count();
+    assert!(part >= 2, "{items:?}");
+    let commands = report["runbook"].to_string();
+    assert!(
+        !commands.contains("connguard apply"),
+        "there is no audit repository: {commands}"
+    );
+}
+
+fn time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).unwrap().to_string()
 }

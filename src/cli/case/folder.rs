@@ -60,7 +60,8 @@ impl CaseFolder {
     /// The case of a name.
     pub fn find(cases: &Path, name: &str) -> Result<Self, Failure> {
         let mut all = Self::all(cases)?;
-        all.retain(|own| own.name == name);
+        // By its name, or as its folder is called, which is how lists show it.
+        all.retain(|own| own.name == name || own.path.ends_with(name));
         match (all.pop(), all.is_empty()) {
             (Some(only), true) => Ok(only),
             (Some(_), false) => Err(Failure::run(
@@ -138,6 +139,36 @@ impl CaseFolder {
         Ok(())
     }
 
+    /// How its files differ from its list of digests, in words: those that changed or are gone, then those that are new.
+    pub fn differences(&self) -> Result<(Vec<String>, Vec<String>), Failure> {
+        let listed = String::from_utf8_lossy(&self.listed()?).into_owned();
+        let mut files = self.files()?;
+        let mut broken = Vec::new();
+        for (digest, path) in listed.lines().filter_map(|line| line.split_once("  ")) {
+            match files.remove(path) {
+                Some(bytes) if Digest::of(&bytes).hex() == digest => {}
+                Some(_) => broken.push(format!("{path} is not what it was when it was listed")),
+                None => broken.push(format!("{path} is listed, and gone")),
+            }
+        }
+        let new = files.keys().map(|path| format!("{path} is not listed"));
+        Ok((broken, new.collect()))
+    }
+
+    /// Refuses a case of which a file changed behind its back: a new list of digests would hide that.
+    pub fn intact(&self) -> Result<(), Failure> {
+        match self.differences()?.0.as_slice() {
+            [] => Ok(()),
+            broken => Err(Failure::Refused {
+                message: crate::hostile_text::visible(&broken.join("; ")),
+                help: format!(
+                    "restore it, for example from {REFS}{}; what you add of your own is no difference",
+                    self.name
+                ),
+            }),
+        }
+    }
+
     /// Takes a folder of it away that is made anew.
     pub fn clear(&self, folder: &str) -> Result<(), Failure> {
         let place = self.path.join(folder);
@@ -176,7 +207,9 @@ impl CaseFolder {
         what: &str,
     ) -> Result<(), Failure> {
         let Some(git) = repository(common)? else {
-            console.note("there is no git repository: the case is kept in its folder alone");
+            console.note(
+                "there is no audit repository in git around: the case is kept in its folder alone",
+            );
             return Ok(());
         };
         let mut files = self.files()?;

@@ -178,8 +178,24 @@ fn show(folder: &CaseFolder, console: &Console) -> Outcome {
     Ok(0)
 }
 
+/// A case that is worked on: not closed, and as it was left.
+fn open(cases: &Path, name: &str) -> Result<CaseFolder, Failure> {
+    let folder = CaseFolder::find(cases, name)?;
+    if let Some(at) = folder.case()?.closed {
+        return Err(Failure::Refused {
+            message: format!(
+                "the case {name:?} was closed on {}",
+                at.strftime("%Y-%m-%d")
+            ),
+            help: "open another one under another name: connguard investigate --case".to_owned(),
+        });
+    }
+    folder.intact()?;
+    Ok(folder)
+}
+
 fn tick(common: &Common, own: &TickArgs, console: &Console) -> Outcome {
-    let folder = CaseFolder::find(&own.place.cases, &own.name)?;
+    let folder = open(own.place.cases.as_path(), &own.name)?;
     let mut list = folder.checklist()?;
     let tick = Tick {
         at: own.place.trust.now(),
@@ -214,7 +230,7 @@ fn tick(common: &Common, own: &TickArgs, console: &Console) -> Outcome {
 }
 
 fn close(common: &Common, own: &NameArgs, console: &Console) -> Outcome {
-    let folder = CaseFolder::find(&own.place.cases, &own.name)?;
+    let folder = open(own.place.cases.as_path(), &own.name)?;
     let mut case = folder.case()?;
     let open: Vec<String> = folder
         .checklist()?
@@ -239,6 +255,7 @@ fn close(common: &Common, own: &NameArgs, console: &Console) -> Outcome {
 
 fn export(own: &ExportArgs, console: &Console) -> Outcome {
     let folder = CaseFolder::find(&own.place.cases, &own.name)?;
+    folder.intact()?;
     let mut files = folder.files()?;
     files.insert(SUMS.to_owned(), sums(&files));
     let name = folder.case()?.folder();
@@ -258,25 +275,14 @@ fn export(own: &ExportArgs, console: &Console) -> Outcome {
 }
 
 fn verify(folder: &CaseFolder, console: &Console) -> Outcome {
-    let files = folder.files()?;
-    let expected = sums(&files);
-    let listed = folder.listed()?;
-    if listed == expected {
-        console.text(&format!("{} files are what {SUMS} says\n", files.len()))?;
+    let (broken, new) = folder.differences()?;
+    if broken.is_empty() && new.is_empty() {
+        let files = folder.files()?.len();
+        console.text(&format!("{files} files are what {SUMS} says\n"))?;
         return Ok(0);
     }
-    let lines = |bytes: &[u8]| -> std::collections::BTreeSet<String> {
-        String::from_utf8_lossy(bytes)
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    };
-    let (is, was) = (lines(&expected), lines(&listed));
-    for line in is.difference(&was) {
-        console.text(&format!("not as listed: {}\n", visible(line)))?;
-    }
-    for line in was.difference(&is) {
-        console.text(&format!("listed: {}\n", visible(line)))?;
+    for words in broken.iter().chain(&new) {
+        console.text(&format!("{}\n", visible(words)))?;
     }
     Ok(1)
 }

@@ -113,23 +113,53 @@ impl File for Answered {
 /// Folders of evidence lie not deeper in each other.
 const MOST_DEPTH: usize = 8;
 
-/// The files below a path, by name. Links are not followed: evidence is what is there.
-pub(super) fn below(path: &Path, digests: bool) -> Result<Vec<DiskFile>, Failure> {
-    let mut found = Vec::new();
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    if metadata.is_dir() {
-        walk(path, 0, &mut found)?;
-    } else {
-        found.push(file(path.to_owned(), metadata.len()));
-    }
-    found.sort_by(|one, other| one.shown.cmp(&other.shown));
-    for file in found.iter_mut().filter(|_| digests) {
-        file.digest = Some(OnceLock::new());
-    }
-    Ok(found)
+/// What lies on disk: files, and what could not be taken for one.
+#[derive(Default)]
+pub(super) struct Disk {
+    /// The files.
+    pub files: Vec<DiskFile>,
+    /// What was left out, in words.
+    pub left_out: Vec<String>,
+    /// What could not be opened, in words.
+    pub unreadable: Vec<String>,
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut Vec<DiskFile>) -> Result<(), Failure> {
+impl Disk {
+    /// Adds the files below a path, by name. Links are not followed: evidence is what is there.
+    pub fn add(&mut self, path: &Path, digests: bool) -> Result<(), Failure> {
+        let mut found = Self::default();
+        let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        if metadata.is_dir() {
+            walk(path, 0, &mut found)?;
+            found
+                .files
+                .retain(|file| match std::fs::File::open(&file.path) {
+                    Ok(_) => true,
+                    Err(error) => {
+                        let words = format!("{} cannot be read: {error}", file.shown);
+                        found.unreadable.push(words);
+                        false
+                    }
+                });
+        } else {
+            found.files.push(file(path.to_owned(), metadata.len()));
+        }
+        found
+            .files
+            .sort_by(|one, other| one.shown.cmp(&other.shown));
+        found.left_out.sort();
+        found.unreadable.sort();
+        for file in found.files.iter_mut().filter(|_| digests) {
+            file.digest = Some(OnceLock::new());
+        }
+        self.files.extend(found.files);
+        self.left_out.extend(found.left_out);
+        self.unreadable.extend(found.unreadable);
+        Ok(())
+    }
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut Disk) -> Result<(), Failure> {
     if depth > MOST_DEPTH {
         return Err(Failure::run(
             format!(
@@ -153,7 +183,12 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<DiskFile>) -> Result<(), Fa
             let metadata = entry
                 .metadata()
                 .map_err(|error| unreadable(&path, &error))?;
-            found.push(file(path, metadata.len()));
+            found.files.push(file(path, metadata.len()));
+        } else if !hidden {
+            found.left_out.push(format!(
+                "{} is a link or no file, and was not followed: name what it leads to",
+                shown(&path)
+            ));
         }
     }
     Ok(())
@@ -161,11 +196,15 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<DiskFile>) -> Result<(), Fa
 
 fn file(path: PathBuf, size: u64) -> DiskFile {
     DiskFile {
-        shown: path.to_string_lossy().replace('\\', "/"),
+        shown: shown(&path),
         path,
         size,
         digest: None,
     }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

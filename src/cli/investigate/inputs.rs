@@ -1,7 +1,7 @@
 //! Everything that an investigation is made from: read once, small things first.
 
 use super::InvestigateArgs;
-use super::files::{self, Answered, DiskFile};
+use super::files::{Answered, Disk, DiskFile};
 use super::live::Service;
 use super::whose;
 use crate::baseline::Baseline;
@@ -19,10 +19,11 @@ use crate::evidence::{
     read_mail, survey,
 };
 use crate::git::Oid;
-use crate::investigation::attribution::{Attribution, State, attribute};
+use crate::investigation::attribution::state::{self, State};
+use crate::investigation::attribution::{Attribution, attribute};
 use crate::investigation::{Question, routes};
 use crate::policy::threshold::Thresholds;
-use crate::snapshot::{Organization, Part, Snapshot};
+use crate::snapshot::{Organization, Snapshot};
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use std::path::Path;
 pub(super) struct Inputs {
     tenant: String,
     organization: Organization,
+    in_repository: bool,
     now: Timestamp,
     baseline: Option<Baseline>,
     /// States out of the history and of the live service.
@@ -43,8 +45,10 @@ pub(super) struct Inputs {
     attribution: RefCell<Attribution>,
     files: Vec<FileReport>,
     hosting: Option<AddressSet>,
-    /// What of the live service could not be read.
+    /// What of the live service, and on disk, could not be read.
     lost: Vec<String>,
+    /// Whether a file could not be read at all.
+    failed: bool,
     /// The run of the history that first saw each of its states, by its time.
     pub runs: BTreeMap<Timestamp, Oid>,
 }
@@ -62,13 +66,13 @@ impl Inputs {
         let sources = sources(arguments, named.map(|(_, tenant)| tenant))?;
         let is_live = sources.iter().any(|own| matches!(own, From::Live));
         // Digests are for those who check a case; they take their time with gigabytes.
-        let disk = disk(&sources, arguments.case.is_some())?;
+        let disk = disk(&sources, arguments.case.is_some(), console)?;
         let service = service(arguments, repository, named, is_live, console)?;
         let (mut snapshots, answers) = match &service {
             Some(service) if is_live => asked(service)?,
             _ => Default::default(),
         };
-        let on_disk = disk.iter().map(|own| own as &dyn File);
+        let on_disk = disk.files.iter().map(|own| own as &dyn File);
         let answered = answers.iter().map(|own| own as &dyn File);
         let files: Vec<&dyn File> = on_disk.chain(answered).collect();
         let mut found = survey(&files).map_err(unreadable)?;
@@ -81,7 +85,7 @@ impl Inputs {
             }
         }
         let owner = whose::owner(named, repository, &configuration, &snapshots, console)?;
-        let bytes: u64 = disk.iter().map(File::size).sum();
+        let bytes: u64 = disk.files.iter().map(File::size).sum();
         let bar = console.bytes(bytes);
         let progress = |read: usize| bar.advance(read);
         let progress = Progress(&progress);
@@ -110,15 +114,22 @@ impl Inputs {
         Ok(Self {
             tenant: owner.tenant,
             organization: owner.organization,
+            in_repository: owner.in_repository,
             baseline: owner.baseline,
             now,
             attribution: RefCell::new(attribution),
             log,
             traffic,
             routes,
-            files: digested(reports, &disk)?,
+            files: digested(reports, &disk.files)?,
             hosting,
-            lost: service.map_or_else(Vec::new, Service::lost),
+            failed: !(disk.unreadable.is_empty() && configuration.problems.is_empty()),
+            lost: [
+                service.map_or_else(Vec::new, Service::lost),
+                disk.left_out,
+                disk.unreadable,
+            ]
+            .concat(),
             configuration,
             snapshots,
             runs,
@@ -130,6 +141,7 @@ impl Inputs {
         Question {
             tenant: &self.tenant,
             organization: self.organization.clone(),
+            in_repository: self.in_repository,
             now: self.now,
             baseline: self.baseline.as_ref(),
             states: states(&self.configuration, &self.snapshots),
@@ -142,6 +154,7 @@ impl Inputs {
             thresholds,
             hosting: self.hosting.as_ref(),
             lost: &self.lost,
+            failed: self.failed,
         }
     }
 }
@@ -196,7 +209,10 @@ fn configuration(
             own.file.path()
         ));
     }
-    let mut configuration = read_configuration(found)?;
+    let mut configuration = read_configuration(found);
+    if !configuration.problems.is_empty() {
+        console.problems(&configuration.problems);
+    }
     for export in &mut configuration.exports {
         if export.rehearsal && !arguments.live.rehearsal {
             return Err(Failure::Refused {
@@ -245,31 +261,9 @@ fn digested(mut reports: Vec<FileReport>, disk: &[DiskFile]) -> Result<Vec<FileR
     Ok(reports)
 }
 
-/// The states of connectors that were read completely, oldest first. A bare output does not say when it was read: the
-/// newest stamp of its connectors says since when it has been so at the latest.
+/// Every state that files, the history and the live service show.
 fn states<'a>(configuration: &'a Configuration, snapshots: &'a [Snapshot]) -> Vec<State<'a>> {
-    let all = configuration.snapshots().into_iter().chain(snapshots);
-    let whole = all.filter(|own| own.has(Part::InboundConnectors));
-    let mut states: Vec<State<'a>> = whole
-        .filter_map(|snapshot| {
-            Some(State {
-                at: snapshot.taken_at.or_else(|| stamped(snapshot))?,
-                snapshot,
-            })
-        })
-        .collect();
-    states.sort_by_key(|state| state.at);
-    states.dedup_by(|one, other| {
-        one.at == other.at && one.snapshot.digest() == other.snapshot.digest()
-    });
-    states
-}
-
-fn stamped(snapshot: &Snapshot) -> Option<Timestamp> {
-    let stamps = snapshot
-        .connectors()
-        .filter_map(|own| own.metadata.when_changed.or(own.metadata.when_created));
-    stamps.max()
+    state::states(configuration.snapshots().into_iter().chain(snapshots))
 }
 
 /// What is read where nothing is named: the history, and the tenant's own source.
@@ -296,14 +290,17 @@ fn sources(arguments: &InvestigateArgs, tenant: Option<&Tenant>) -> Result<Vec<F
     }
 }
 
-fn disk(sources: &[From], digests: bool) -> Result<Vec<DiskFile>, Failure> {
-    let mut all = Vec::new();
+fn disk(sources: &[From], digests: bool, console: &Console) -> Result<Disk, Failure> {
+    let mut all = Disk::default();
     for source in sources {
         if let From::Path(path) = source {
-            all.extend(files::below(path, digests)?);
+            all.add(path, digests)?;
         }
     }
-    if all.is_empty() && sources.iter().all(|own| matches!(own, From::Path(_))) {
+    for words in all.left_out.iter().chain(&all.unreadable) {
+        console.say(words);
+    }
+    if all.files.is_empty() && sources.iter().all(|own| matches!(own, From::Path(_))) {
         return Err(Failure::run(
             "there is no file of evidence",
             "name a folder that holds exported files",

@@ -139,24 +139,16 @@ pub(super) fn run(common: &Common, arguments: &InvestigateArgs, console: &Consol
             code = crate::verdict::worst(&[code, failure.exit_code()]);
         }
     }
-    let case = match &arguments.case {
-        Some(name) => Some(record::case(
-            common,
-            arguments,
-            (&investigation, &view, name),
-            repository.as_ref(),
-            console,
-        )?),
-        None => None,
-    };
-    if arguments.record {
-        record::history(
-            arguments,
-            (&investigation, &inputs),
-            case,
-            repository.as_ref(),
-            console,
-        )?;
+    if let Err(failure) = record::keep(
+        common,
+        arguments,
+        (&investigation, &view, &inputs),
+        repository.as_ref(),
+        console,
+    ) {
+        // What was found out counts, whether it could be kept or not.
+        console.failure(&failure);
+        code = crate::verdict::worst(&[code, failure.exit_code()]);
     }
     Ok(code)
 }

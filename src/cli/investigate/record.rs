@@ -19,8 +19,38 @@ use crate::report::investigation::View;
 use crate::report::plan::{PlanFormat, render};
 use std::collections::BTreeMap;
 
+/// Keeps what was found out: in a case, and in the history, as far as that is wanted.
+pub(super) fn keep(
+    common: &Common,
+    arguments: &InvestigateArgs,
+    (investigation, view, inputs): (&Investigation<'_>, &View, &Inputs),
+    repository: Option<&Repository>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let case = match &arguments.case {
+        Some(name) => Some(case(
+            common,
+            arguments,
+            (investigation, view, name),
+            repository,
+            console,
+        )?),
+        None => None,
+    };
+    match arguments.record {
+        true => history(
+            arguments,
+            (investigation, inputs),
+            case,
+            repository,
+            console,
+        ),
+        false => Ok(()),
+    }
+}
+
 /// Adds the investigation to its case, and gives what the history is to keep of it.
-pub(super) fn case(
+fn case(
     common: &Common,
     arguments: &InvestigateArgs,
     (investigation, view, name): (&Investigation<'_>, &View, &str),
@@ -111,7 +141,7 @@ fn plans(
 }
 
 /// Adds to the history who made the changes that it holds, and that there is a case.
-pub(super) fn history(
+fn history(
     arguments: &InvestigateArgs,
     (investigation, inputs): (&Investigation<'_>, &Inputs),
     case: Option<CaseMark>,

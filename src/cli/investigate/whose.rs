@@ -18,6 +18,8 @@ pub(super) struct Owner {
     pub tenant: String,
     /// The organization.
     pub organization: Organization,
+    /// Whether it is a tenant of the audit repository.
+    pub in_repository: bool,
     /// What was approved for it; `None` where nothing is verified.
     pub baseline: Option<Baseline>,
 }
@@ -56,18 +58,20 @@ pub(super) fn owner(
     let tenant = named.or_else(|| repository.and_then(|own| tenant_of(own, &organization)));
     if tenant.is_none() && repository.is_some() {
         console
-            .note("the evidence is of no tenant of this audit repository: nothing of it is used");
+            .note("the evidence is of no tenant of this audit repository: nothing of the repository is used");
     }
     let Some((name, tenant)) = tenant else {
         return Ok(Owner {
             tenant: name_of(&organization),
             organization,
+            in_repository: false,
             baseline: None,
         });
     };
     let organization = self::organization(configuration, snapshots, Some(tenant))?;
     Ok(Owner {
         tenant: name.to_owned(),
+        in_repository: true,
         baseline: baseline(repository, name, &organization, console),
         organization,
     })

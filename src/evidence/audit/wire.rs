@@ -232,7 +232,13 @@ fn alert(data: &Json) -> Alert {
             .unwrap_or_default()
             .to_owned()
     };
-    let entity = [text("AlertEntityId"), said("eid"), text("ObjectId")];
+    // Its object is what it is about, or the alert itself.
+    let object = text("ObjectId");
+    let object = match [text("AlertId"), text("Id")].contains(&object) {
+        true => String::new(),
+        false => object,
+    };
+    let entity = [text("AlertEntityId"), said("eid"), said("f3u"), object];
     Alert {
         name: text("Name"),
         operation: said("op"),

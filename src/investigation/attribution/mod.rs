@@ -8,6 +8,7 @@ mod against;
 pub mod claim;
 mod passing;
 mod replay;
+pub mod state;
 mod stretch;
 
 use crate::caseless;
@@ -15,22 +16,12 @@ use crate::connector::property::{ConnectorType, Property};
 use crate::connector::value::Value;
 use crate::evidence::audit::{AuditLog, AuditRecord, Topic};
 use crate::finding::{Direction, Subject};
-use crate::history::change::Difference;
-use crate::snapshot::Snapshot;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use state::State;
 
 /// Clocks and stamps of the service differ by up to a minute (reference, section 1.7).
 pub const JITTER: SignedDuration = SignedDuration::from_secs(60);
-
-/// A state of the connectors at a time.
-#[derive(Clone, Copy, Debug)]
-pub struct State<'a> {
-    /// When it was read.
-    pub at: Timestamp,
-    /// What was read.
-    pub snapshot: &'a Snapshot,
-}
 
 /// Someone or something that changed a connector.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
@@ -306,11 +297,4 @@ fn is_shown(record: &AuditRecord, state: &State<'_>) -> bool {
             value.is_none() || connector.setting(*property).as_deref() == value.as_ref()
         }),
     }
-}
-
-/// The differences of two states that are about connectors.
-fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
-    let mut all = crate::history::change::between(Some(before), after);
-    all.retain(|difference| difference.connector.is_some());
-    all
 }

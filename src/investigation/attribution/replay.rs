@@ -1,7 +1,7 @@
 //! The records of a stretch of time replayed: each connector as they lead to it.
 
-use super::State;
 use super::claim::{claims, end_of_path, named};
+use super::state::State;
 use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};

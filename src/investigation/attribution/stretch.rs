@@ -5,7 +5,8 @@ use super::against::{
     is_setting, shown, strictest, tells, worst,
 };
 use super::replay::{Replayed, replay};
-use super::{Attribution, Change, ChangeKind, Evidence, Known, Reconstructed, State, differences};
+use super::state::{State, differences};
+use super::{Attribution, Change, ChangeKind, Evidence, Known, Reconstructed};
 use crate::caseless;
 use crate::connector::Connector;
 use crate::connector::property::{ConnectorType, Property};

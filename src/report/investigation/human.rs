@@ -4,6 +4,7 @@
 use super::view::{Change, Connector, View};
 use crate::finding::excerpt;
 use crate::hostile_text::visible;
+use crate::investigation::actor::Triage;
 use crate::investigation::attribution::Known;
 use crate::investigation::indicator::Strength;
 use crate::investigation::runbook::ItemState;
@@ -24,7 +25,9 @@ pub(super) fn render(view: &View) -> String {
     }
     page.quiet(view);
     page.changes(view);
-    page.actors(view);
+    for (title, actors) in view.groups_of_actors() {
+        page.actors(&title.to_ascii_lowercase(), &actors);
+    }
     page.findings(view);
     page.runbook(view);
     page.evidence(view);
@@ -292,12 +295,12 @@ impl Page {
         }
     }
 
-    fn actors(&mut self, view: &View) {
-        if view.actors.is_empty() {
+    fn actors(&mut self, title: &str, actors: &[&Triage]) {
+        if actors.is_empty() {
             return;
         }
-        self.title("who did it");
-        for triage in &view.actors {
+        self.title(title);
+        for triage in actors {
             let addresses: Vec<String> = triage.addresses.iter().map(ToString::to_string).collect();
             self.line(
                 2,

@@ -58,13 +58,15 @@ pub(super) fn render(view: &View) -> String {
             );
         }
     }
-    if !view.actors.is_empty() {
-        text.push_str("\n## Who did it\n\n");
-    }
-    for triage in &view.actors {
-        let _ = writeln!(text, "- {}", code(&triage.actor.words()));
-        for sign in &triage.signs {
-            let _ = writeln!(text, "  - {}: {}", sign.strength.name(), prose(&sign.words));
+    for (title, actors) in view.groups_of_actors() {
+        if !actors.is_empty() {
+            let _ = writeln!(text, "\n## {title}\n");
+        }
+        for triage in actors {
+            let _ = writeln!(text, "- {}", code(&triage.actor.words()));
+            for sign in &triage.signs {
+                let _ = writeln!(text, "  - {}: {}", sign.strength.name(), prose(&sign.words));
+            }
         }
     }
     text.push_str("\n## Indicators\n");
@@ -111,14 +113,14 @@ pub(super) fn render(view: &View) -> String {
             let _ = writeln!(text, "First: {}\n", prose(before));
         }
         for item in &step.items {
-            let mark = if matches!(item.state, ItemState::ToDo | ItemState::Unknown) {
-                " "
-            } else {
-                "x"
+            // A tick would say that somebody did it.
+            let mark = match item.state {
+                ItemState::ToDo | ItemState::Unknown => "[ ]",
+                answered => answered.name(),
             };
             let _ = writeln!(
                 text,
-                "- [{mark}] {}: {}",
+                "- {mark} {}: {}",
                 prose(&item.title),
                 prose(&item.found)
             );

@@ -189,6 +189,15 @@ pub struct Finding {
 }
 
 impl View {
+    /// Those who changed connectors, and the others whose work may have to do with it, each under its title.
+    pub fn groups_of_actors(&self) -> [(&'static str, Vec<&Triage>); 2] {
+        let (changed, others) = self.actors.iter().partition(|own| own.changed_connectors);
+        [
+            ("Who did it", changed),
+            ("Who else changed rules, roles or applications", others),
+        ]
+    }
+
     /// The view of an investigation.
     pub fn of(investigation: &Investigation<'_>, options: Options) -> Self {
         let question = &investigation.question;
@@ -206,7 +215,10 @@ impl View {
                 domain: question.organization.domain.clone(),
             },
             verdict: investigation.verdict,
-            exit_code: investigation.verdict.exit_code(),
+            exit_code: crate::verdict::worst(&[
+                investigation.verdict.exit_code(),
+                u8::from(question.failed),
+            ]),
             baseline: question.baseline.map(|own| Baseline {
                 version: own.approved.header.version,
                 digest: own.digest.to_string(),
