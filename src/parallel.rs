@@ -41,6 +41,6 @@ pub fn in_parallel_by<T: Sync, R: Send>(
         }
     });
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(index, _)| *index);
+    results.sort_unstable_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, done)| done).collect()
 }

@@ -115,7 +115,7 @@ impl Documents for Committed {
             .tree(entry.id)
             .map_err(|error| io(folder, &error))?;
         let mut names: Vec<String> = tree.named().map(|(name, _)| name.to_owned()).collect();
-        names.sort();
+        names.sort_unstable();
         Ok(names)
     }
 }

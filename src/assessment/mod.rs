@@ -488,7 +488,7 @@ impl Judge<'_> {
         self.assessment
             .findings
             .sort_by(|one, two| one.reading_order().cmp(&two.reading_order()));
-        self.assessment.obstacles.sort();
+        self.assessment.obstacles.sort_unstable();
         self.assessment.obstacles.dedup();
         self.assessment
     }

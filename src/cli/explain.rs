@@ -6,6 +6,7 @@ use super::{Common, Failure, Outcome, TrustArgs};
 use crate::builtin::{self, BuiltIn};
 use crate::document::reader::nearest;
 use crate::hostile_text::visible;
+use crate::investigation::actor;
 use crate::investigation::indicator::{self, Indicator};
 use crate::policy::rule::{About, Rule};
 use crate::report::terminal::{WIDTH, wrap};
@@ -13,12 +14,15 @@ use owo_colors::OwoColorize as _;
 use std::fmt::Write as _;
 
 pub(super) fn run(common: &Common, id: &str, console: &Console) -> Outcome {
-    if let Some(own) = builtin::find(id) {
-        console.text(&of_own(own))?;
-        return Ok(0);
-    }
-    if let Some(own) = indicator::find(id) {
-        console.text(&of_indicator(own))?;
+    // A finding and an indicator may be called the same: then both are meant.
+    let signs = || indicator::find("actor").filter(|_| actor::SIGNS.contains(&id));
+    let own = [
+        builtin::find(id).map(of_own),
+        indicator::find(id).or_else(signs).map(of_indicator),
+    ];
+    if own.iter().any(Option::is_some) {
+        let texts: Vec<String> = own.into_iter().flatten().collect();
+        console.text(&texts.join("\n"))?;
         return Ok(0);
     }
     let repository = Repository::find(common, &TrustArgs::default(), console)?;

@@ -83,9 +83,6 @@ fn show(common: &Common, arguments: &ShowArgs, console: &Console) -> Outcome {
         });
         routes.domains.get_or_insert_default().extend(own);
     }
-    if routes.domains.is_none() {
-        console.note("without the organization's own domains it cannot be told which mail leaves: name an export with --from, or each domain with --domain");
-    }
     let now = arguments.trust.now();
     let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let asked = Asked {
@@ -96,7 +93,11 @@ fn show(common: &Common, arguments: &ShowArgs, console: &Console) -> Outcome {
         ),
         routes: &routes,
     };
-    console.text(&query.text(&asked))?;
+    let text = query.text(&asked);
+    if routes.domains.is_none() && text.contains("let Own") {
+        console.note("without the organization's own domains it cannot be told which mail leaves: name an export with --from, each domain with --domain, or a tenant that has a history with --tenant");
+    }
+    console.text(&text)?;
     Ok(0)
 }
 
@@ -112,6 +113,10 @@ fn snapshot(
     let Some(repository) = Repository::find(common, &arguments.trust, console)? else {
         return Ok(None);
     };
+    // Which of several nobody said: the query is shown without any.
+    if arguments.tenant.is_none() && repository.config.tenants.len() != 1 {
+        return Ok(None);
+    }
     let (name, _) = super::fetch::one_tenant(&repository.config, arguments.tenant.as_deref())?;
     let Some(past) = repository.past() else {
         return Ok(None);

@@ -155,7 +155,7 @@ fn exports(arguments: &InitArgs, console: &Console) -> Result<Vec<PathBuf>, Fail
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|own| own == "json"))
         .collect();
-    found.sort();
+    found.sort_unstable();
     if !found.is_empty() {
         return Ok(found);
     }
@@ -203,14 +203,19 @@ fn copied(folder: &Path, exports: &[PathBuf], console: &Console) -> Result<Vec<P
             continue;
         }
         let path = format!("exports/{name}.json");
+        let bytes =
+            std::fs::read(export).map_err(|error| unwritable(export, &error.to_string()))?;
+        // Left there by a run that could not go on, it is the same file.
+        if std::fs::read(folder.join(&path)).is_ok_and(|there| there == bytes) {
+            inside.push(folder.join(path));
+            continue;
+        }
         if folder.join(&path).exists() {
             return Err(Failure::run(
                 format!("{path} is there already: nothing is overwritten"),
                 "name that one with --from, or rename yours",
             ));
         }
-        let bytes =
-            std::fs::read(export).map_err(|error| unwritable(export, &error.to_string()))?;
         files::write(folder, &path, &bytes)
             .map_err(|error| unwritable(folder, &error.to_string()))?;
         console.note(&format!("copied {} to {path}", export.display()));

@@ -221,7 +221,7 @@ impl<'r> Finder<'r, '_> {
         names.retain(|name| {
             self.selection.tenant.is_empty() || self.selection.tenant.contains(name)
         });
-        names.sort();
+        names.sort_unstable();
         if names.is_empty() {
             return Err(Failure::run(
                 format!("{} holds no export", folder.display()),

@@ -194,7 +194,7 @@ pub fn repeated<'m, 'a>(
 ) -> Option<&'m (String, Value<'a>)> {
     let mut sorted: Vec<&(String, Value<'a>)> = members.iter().collect();
     // Stable, so that of two equal keys the later one of the file is named.
-    sorted.sort_by(|one, two| order(&one.0, &two.0));
+    sorted.sort_unstable_by(|one, two| order(&one.0, &two.0));
     sorted.windows(2).find_map(|pair| match pair {
         [one, two] if order(&one.0, &two.0) == Ordering::Equal => Some(*two),
         _ => None,

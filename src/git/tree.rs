@@ -210,7 +210,7 @@ mod tests {
                 .into_iter()
                 .map(|(name, _, _)| String::from_utf8_lossy(name).into_owned())
                 .collect();
-            found.sort();
+            found.sort_unstable();
             // A file and a folder of one name stand at different places, and are said twice.
             found.dedup();
             let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();

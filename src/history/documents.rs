@@ -73,7 +73,7 @@ impl Documents for Recorded<'_> {
             .tree(entry.id)
             .map_err(|error| io(folder, &error))?;
         let mut names: Vec<String> = tree.named().map(|(name, _)| name.to_owned()).collect();
-        names.sort();
+        names.sort_unstable();
         Ok(names)
     }
 }

@@ -73,6 +73,23 @@ impl Triage {
     }
 }
 
+/// Every sign of an actor.
+pub const SIGNS: [&str; 13] = [
+    "app-only",
+    "log-switched-off",
+    "header-rules",
+    "inbox-rules",
+    "failed-sign-ins",
+    "password-reset",
+    "hosting-address",
+    "unblocked",
+    "new-application",
+    "consent",
+    "credentials-added",
+    "role-granted",
+    "new-address",
+];
+
 /// The signs that tell who gave an application its power.
 pub(super) const EMPOWERED: [&str; 4] = [
     "new-application",

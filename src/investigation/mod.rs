@@ -276,7 +276,7 @@ fn known<'a>(question: &Question<'a>) -> Known<'a> {
     let mut blocked: Vec<String> = reliance::lately(question)
         .flat_map(|own| own.blocked_connectors.clone())
         .collect();
-    blocked.sort();
+    blocked.sort_unstable();
     blocked.dedup();
     let alerts = question.log.iter().flat_map(|log| log.about(Topic::Alert));
     let alerts = alerts.filter_map(|record| {

@@ -9,6 +9,7 @@ use super::verdict::CaseVerdict;
 use super::{Judged, Known, Question};
 use crate::connector::property::{Property, SetBy};
 use crate::powershell::literal;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -188,25 +189,33 @@ impl<'m> Making<'m> {
         ))
     }
 
-    fn window(&self) -> (String, String) {
-        let changes = self
-            .question
-            .attribution
-            .changes
-            .iter()
-            .map(|change| change.at);
-        let days = |count: i64| jiff::SignedDuration::from_hours(24 * count);
+    /// The days that evidence should cover, each as `YYYY-MM-DD`, the last one not included.
+    fn window(&self) -> (Timestamp, Timestamp) {
+        let changes = self.question.attribution.changes.iter();
         let now = self.question.now;
-        let first = changes.min().unwrap_or(now).min(now);
-        // What is normal is learnt from the month before; the service keeps mail for ninety days.
-        let from = (first - days(30)).max(now - days(89));
-        let day = |time: jiff::Timestamp| time.strftime("%Y-%m-%d").to_string();
-        (day(from), day(now + days(1)))
+        let newest = self.question.states.last().map_or(now, |state| state.at);
+        let first = changes.map(|change| change.at).min().unwrap_or(newest);
+        // What is normal is learnt from the month before.
+        (first.min(newest) - days(30), newest.min(now) + days(1))
+    }
+
+    /// Exports mail of that time, as far as the service still has it: it keeps ninety days.
+    fn trace(&self) -> Option<Command> {
+        let (from, to) = self.window();
+        let from = from.max(self.question.now - days(89));
+        (from < to).then(|| powershell(
+            format!(
+                "for ($day = [datetime]'{}'; $day -lt [datetime]'{}'; $day = $day.AddDays(1)) {{ Get-MessageTraceV2 -StartDate $day -EndDate $day.AddDays(1) -ResultSize 5000 | Export-Csv trace.csv -Append -NoTypeInformation }}",
+                day(from), day(to)
+            ),
+            "exports mail day by day; where it warns that there is more, ask for hours",
+        ))
     }
 
     /// Step 1: find the suspicious connector.
     fn find(&self) -> Step {
         let (from, to) = self.window();
+        let (from, to) = (day(from), day(to));
         let mut items: Vec<Item> = super::indicator::ALL
             .iter()
             .filter(|own| !matches!(own.id, "actor" | "unapproved-change"))
@@ -272,31 +281,34 @@ impl<'m> Making<'m> {
                 ItemState::NothingToDo,
             ),
             Strength::NotEvaluated => {
-                let why = all.first().map(|(_, sign)| sign.message.clone());
+                let mut not = all.iter().filter(|(_, sign)| sign.strength == worst);
+                let why = not.next().map(|(_, sign)| sign.message.clone());
                 (
                     why.unwrap_or_else(|| "there is no connector to look at".to_owned()),
                     ItemState::Unknown,
                 )
             }
         };
-        let (from, to) = self.window();
         let commands = match own.id {
             "connector-blocked" => vec![powershell(
                 "Get-BlockedConnector | ConvertTo-Json | Out-File blocked.json",
                 "lists blocked connectors",
             )],
+            // No trace has the header's sender.
+            "sender-mismatch" if state == ItemState::Unknown => vec![connguard(
+                "connguard hunt show mail-by-hour",
+                "prints the query that counts it in Defender: run it, and name its export with --from",
+            )],
             _ if own.of_mail && state == ItemState::Unknown => [
-                Some(powershell(
-                    format!(
-                        "for ($day = [datetime]'{from}'; $day -lt [datetime]'{to}'; $day = $day.AddDays(1)) {{ Get-MessageTraceV2 -StartDate $day -EndDate $day.AddDays(1) -ResultSize 5000 | Export-Csv trace.csv -Append -NoTypeInformation }}"
-                    ),
-                    "exports mail day by day; where it warns that there is more, ask for hours",
-                )),
+                self.trace(),
                 self.own(
                     |tenant| format!("connguard investigate --tenant {tenant} --hunt"),
                     "counts mail where it is, in Defender",
                 ),
-            ].into_iter().flatten().collect(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             _ => Vec::new(),
         };
         Item {
@@ -470,11 +482,41 @@ impl<'m> Making<'m> {
         }
     }
 
+    /// Transport rules that somebody made to take headers away, by which mail would be told.
+    fn header_rules(&self, triage: &Triage) -> Option<Item> {
+        let sign = triage.signs.iter().find(|own| own.sign == "header-rules")?;
+        let records = self.known.log.iter().flat_map(|log| &log.records);
+        let made = records.filter(|record| sign.records.contains(&record.id));
+        let names: BTreeSet<&str> = made
+            .filter_map(|record| record.parameter("Name").or(record.parameter("Identity")))
+            .collect();
+        Some(Item {
+            id: format!("rules-{}", slug(&triage.actor.words())),
+            title: "Switch rules off that take headers away".to_owned(),
+            found: sign.words.clone(),
+            state: ItemState::ToDo,
+            commands: names
+                .into_iter()
+                .map(|name| {
+                    powershell(
+                        format!("Disable-TransportRule -Identity {}", literal::text(name)),
+                        "switches it off; it stays as evidence",
+                    )
+                })
+                .collect(),
+        })
+    }
+
     /// Step 4: the account.
     fn account(&self) -> Step {
         let actors = self.actors.iter().enumerate();
         let mut items: Vec<Item> = actors
             .flat_map(|(place, triage)| account_items(triage, self.part_in_it(place, triage)))
+            .chain(
+                self.actors
+                    .iter()
+                    .filter_map(|triage| self.header_rules(triage)),
+            )
             .collect();
         if items.is_empty() {
             items.push(Item {
@@ -495,6 +537,14 @@ impl<'m> Making<'m> {
             items,
         }
     }
+}
+
+fn days(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * count)
+}
+
+fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
 }
 
 /// What to do about somebody, who may have a part in what happened.

@@ -199,7 +199,7 @@ fn domains(
         }));
         read = true;
     }
-    all.sort();
+    all.sort_unstable();
     all.dedup();
     read.then_some(all)
 }

@@ -208,7 +208,7 @@ impl Rules {
             Catalogue::Nothing => (Vec::new(), 0),
         };
         list.extend(own_rules(documents, document)?);
-        list.sort_by(|one, two| one.id.cmp(&two.id));
+        list.sort_unstable_by(|one, two| one.id.cmp(&two.id));
         Ok(Self {
             list,
             overrides: document.overrides.clone(),

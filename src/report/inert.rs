@@ -72,6 +72,10 @@ fn is_plain(word: &str) -> bool {
             )
             || (!c.is_ascii() && c.is_alphanumeric())
     };
+    // Behind a number, and before nothing that it could refer to.
+    if matches!(word, "%" | "%)") {
+        return true;
+    }
     let lower = word.to_ascii_lowercase();
     let inner = word.strip_suffix(':').unwrap_or(word);
     // `1.` means something at the start of a line; `www.` is a link; `//` leads somewhere.
@@ -109,6 +113,7 @@ mod tests {
             "admits 198.51.100.7 (1 address)"
         );
         assert_eq!(prose("see @team now"), "see `@team` now");
+        assert_eq!(prose("some (52.5 %) of it"), "some (52.5 %) of it");
         assert_eq!(prose("a <b> [x](y)"), "a `<b> [x](y)`");
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(code("`"), "`` ` ``");

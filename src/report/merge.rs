@@ -113,7 +113,7 @@ fn of_one_time(reports: &[(String, Value)]) -> Result<String, String> {
             name,
         ));
     }
-    times.sort();
+    times.sort_unstable();
     match (times.first(), times.last()) {
         (Some((oldest, old)), Some((newest, new))) => {
             if newest.duration_since(*oldest) > TOGETHER {

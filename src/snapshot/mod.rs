@@ -233,9 +233,9 @@ impl Snapshot {
                 record.connector.name.clone(),
             )
         });
-        self.accepted_domains.sort();
+        self.accepted_domains.sort_unstable();
         self.accepted_domains.dedup();
-        self.blocked_connectors.sort();
+        self.blocked_connectors.sort_unstable();
         self.blocked_connectors.dedup();
     }
 

@@ -250,6 +250,6 @@ fn names(repository: &Path, folder: &str) -> Result<Vec<String>, FileError> {
         // Nothing of ours has a name that is not text.
         names.extend(entry.map_err(io)?.file_name().into_string().ok());
     }
-    names.sort();
+    names.sort_unstable();
     Ok(names)
 }

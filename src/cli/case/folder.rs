@@ -53,7 +53,7 @@ impl CaseFolder {
                 found.push(Self::at(path.clone(), name));
             }
         }
-        found.sort_by(|one, other| one.path.cmp(&other.path));
+        found.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         Ok(found)
     }
 

@@ -150,7 +150,7 @@ fn show(folder: &CaseFolder, console: &Console) -> Outcome {
     }
     let mut step = 0;
     let mut items: Vec<_> = list.items.iter().collect();
-    items.sort_by_key(|(id, own)| (own.step, (*id).clone()));
+    items.sort_unstable_by_key(|(id, own)| (own.step, (*id).clone()));
     for (id, own) in items {
         if own.step != step {
             step = own.step;

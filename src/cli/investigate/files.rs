@@ -146,9 +146,9 @@ impl Disk {
         }
         found
             .files
-            .sort_by(|one, other| one.shown.cmp(&other.shown));
-        found.left_out.sort();
-        found.unreadable.sort();
+            .sort_unstable_by(|one, other| one.shown.cmp(&other.shown));
+        found.left_out.sort_unstable();
+        found.unreadable.sort_unstable();
         for file in found.files.iter_mut().filter(|_| digests) {
             file.digest = Some(OnceLock::new());
         }

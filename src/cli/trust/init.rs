@@ -213,7 +213,7 @@ fn tenants(
                     .is_some_and(|extension| extension == "json")
             })
             .collect();
-        exports.sort();
+        exports.sort_unstable();
     }
     let mut text = String::from(
         "# Where each tenant is read from.\napiVersion: connguard/v1\nkind: Config\ntenants:\n",

@@ -157,6 +157,13 @@ impl Watch<'_> {
             report.now,
             report.conclusion.verdict.name()
         ));
+        for own in report.tenants.iter().map(|own| &own.assessment) {
+            let errors = own.errors.iter();
+            let failed = errors.map(|own| format!("{}: {}", own.source, own.message));
+            for why in failed.chain(own.obstacles.iter().cloned()) {
+                self.console.say(&format!("{}: {why}", own.tenant));
+            }
+        }
         // Recorded even where nobody could be told, and again until it is.
         let seen = self.seen_by(&report);
         if arguments.record && seen != self.seen {

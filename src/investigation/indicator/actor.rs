@@ -67,7 +67,7 @@ fn judge(case: &Case<'_>) -> Sign {
         .number("strong signs", to_f64(strong))
         .number("weak signs", to_f64(weak))
         .limits(case.thresholds, &limits);
-    records.sort();
+    records.sort_unstable();
     records.dedup();
     sign.records = records;
     sign

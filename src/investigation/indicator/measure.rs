@@ -1,11 +1,12 @@
 //! Robust statistics: a median and a median deviation are not moved by the very burst that they are to show.
 
 use crate::evidence::traffic::{Cell, Hour};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// The median; 0 of nothing.
 pub fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
+    values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     let upper = values.get(middle).copied().unwrap_or_default();
     if values.len() % 2 == 1 {
@@ -54,6 +55,19 @@ const LEAST_USUAL: f64 = 0.005;
 
 /// A day counts for what is usual from so many mails on.
 const LEAST_MAILS: f64 = 5.0;
+
+/// The time that hours span, in words.
+pub(super) fn when(hours: &[Hour]) -> String {
+    let time = |hour: Hour| {
+        Timestamp::from_second(hour * 3600)
+            .map(|time| time.strftime("%Y-%m-%d %H:%M").to_string())
+            .unwrap_or_default()
+    };
+    match (hours.iter().min(), hours.iter().max()) {
+        (Some(first), Some(last)) => format!("from {} to {} UTC", time(*first), time(last + 1)),
+        _ => String::new(),
+    }
+}
 
 /// The 24 hours in which a share is most unusual, held against the median of all days. `None` without any mail.
 pub fn worst_share(

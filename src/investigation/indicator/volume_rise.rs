@@ -5,7 +5,7 @@
 //! people and jobs are not punctual. The hour that is judged is never part of
 //! its own normal.
 
-use super::measure::{MAD, deviation, median, to_f64};
+use super::measure::{MAD, deviation, median, to_f64, when};
 use super::{Case, Indicator, Sign, Strength};
 use crate::evidence::traffic::{Cell, Hour};
 use crate::policy::threshold::{Threshold, Thresholds};
@@ -186,8 +186,9 @@ fn judge(case: &Case<'_>) -> Sign {
     let strong = excess >= limit;
     let message = if strong {
         format!(
-            "{mails:.0} mails in {} unusual hours, where {normal:.0} are normal",
-            hours.len()
+            "{mails:.0} mails in {} unusual hours {}, where {normal:.0} are normal",
+            hours.len(),
+            when(&hours)
         )
     } else {
         format!("no more mail than is normal for weekday and hour, over {days} days")
@@ -232,7 +233,7 @@ fn new_connector(case: &Case<'_>, hours: &BTreeMap<Hour, Cell>) -> Sign {
     Sign::new(
         INDICATOR.id,
         strength,
-        format!("{most} mails in its busiest hour, {all} in all; the connector is new and has no normal, so Microsoft's rate is held against it"),
+        format!("{most} mails in its busiest hour, {all} in all {}; the connector is new and has no normal, so Microsoft's rate is held against it", when(&hours.keys().copied().collect::<Vec<_>>())),
     )
     .scored(to_f64(most), limit)
     .number("mails in the busiest hour", to_f64(most))

@@ -128,7 +128,7 @@ fn ids(snapshot: &Snapshot) -> Vec<Guid> {
         .connectors()
         .filter_map(|own| own.id().cloned())
         .collect();
-    ids.sort();
+    ids.sort_unstable();
     ids
 }
 

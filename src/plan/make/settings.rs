@@ -154,7 +154,7 @@ impl Maker<'_> {
                 partner: true,
             })
         }));
-        settings.sort_by_key(|assignment| (assignment.partner, assignment.property));
+        settings.sort_unstable_by_key(|assignment| (assignment.partner, assignment.property));
         let names: Vec<&str> = sent.iter().map(|property| property.name()).collect();
         let step = Step {
             action: Action::Set,

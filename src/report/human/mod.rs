@@ -45,7 +45,7 @@ fn worst_first<'r>(report: &'r Report<'_>) -> Vec<&'r Judged> {
             .position(|&known| known == code)
     };
     let mut tenants: Vec<&Judged> = report.tenants.iter().collect();
-    tenants.sort_by_key(|tenant| (rank(tenant), tenant.assessment.tenant.clone()));
+    tenants.sort_unstable_by_key(|tenant| (rank(tenant), tenant.assessment.tenant.clone()));
     tenants
 }
 

@@ -17,7 +17,7 @@ pub(super) fn list_values(text: &mut String, property: Option<&str>, value: Opti
 
 fn list_members(text: &mut String, members: &Map<String, Value>) {
     let mut members: Vec<_> = members.iter().collect();
-    members.sort_by(|one, two| one.0.cmp(two.0));
+    members.sort_unstable_by(|one, two| one.0.cmp(two.0));
     // Of a whole connector only what is on or filled in: the rest is noise at this hour.
     for (name, value) in members
         .into_iter()
