@@ -314,6 +314,7 @@ impl Finding {
             &self.rule,
             &self.added,
             &self.removed,
+            &self.locations,
         )
     }
 }

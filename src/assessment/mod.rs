@@ -487,7 +487,7 @@ impl Judge<'_> {
         self.times();
         self.assessment
             .findings
-            .sort_by(|one, two| one.reading_order().cmp(&two.reading_order()));
+            .sort_unstable_by(|one, two| one.reading_order().cmp(&two.reading_order()));
         self.assessment.obstacles.sort_unstable();
         self.assessment.obstacles.dedup();
         self.assessment

@@ -163,7 +163,7 @@ pub(super) fn findings(
         );
         found.push(finding);
     }
-    found.sort_by(|one, other| one.reading_order().cmp(&other.reading_order()));
+    found.sort_unstable_by(|one, other| one.reading_order().cmp(&other.reading_order()));
     found
 }
 

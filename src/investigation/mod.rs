@@ -223,7 +223,7 @@ pub fn investigate(question: Question<'_>) -> Investigation<'_> {
             actors: triage.into_iter().map(|(place, _)| place).collect(),
         });
     }
-    connectors.sort_by(|one, other| {
+    connectors.sort_unstable_by(|one, other| {
         (other.verdict, &one.subject.name, &one.subject.id).cmp(&(
             one.verdict,
             &other.subject.name,

@@ -414,10 +414,21 @@ impl<'m> Making<'m> {
 
     /// Where nobody signed what was approved: a connector as it was read first.
     fn as_it_was(&self, own: &Judged) -> Option<Command> {
-        let id = own.subject.id.as_deref()?;
+        let id = own
+            .subject
+            .id
+            .as_deref()
+            .filter(|_| self.question.baseline.is_none())?;
+        let identity = literal::text(id);
         let state = |state: &State<'m>| state.snapshot.connectors().find(|own| own.has_id(id));
         let (first, newest) = (self.question.states.first()?, self.question.states.last()?);
-        let (was, is) = (state(first)?, state(newest)?);
+        let is = state(newest)?;
+        let Some(was) = state(first) else {
+            return Some(powershell(
+                format!("Remove-InboundConnector -Identity {identity}"),
+                "takes away what was not there when connectors were read first, once it is not needed as evidence any more",
+            ));
+        };
         let set: Vec<String> = Property::settings()
             .filter(|property| property.row().set_by == SetBy::NewAndSet)
             .filter(|property| was.setting(*property) != is.setting(*property))
@@ -429,7 +440,7 @@ impl<'m> Making<'m> {
         let wanted = self.question.baseline.is_none() && !set.is_empty();
         wanted.then(|| {
             powershell(
-                format!("Set-InboundConnector -Identity {}{}", literal::text(id), set.concat()),
+                format!("Set-InboundConnector -Identity {}{}", identity, set.concat()),
                 "puts back what was there when it was read first: look at it before it is carried out",
             )
         })
@@ -602,13 +613,13 @@ fn account_items(triage: &Triage, part: Option<String>) -> Vec<Item> {
             commands: vec![
                 graph(
                     "GET",
-                    &format!("servicePrincipals?$filter=displayName%20eq%20'{name}'"),
+                    &format!("servicePrincipals?$filter=displayName%20eq%20%27{name}%27"),
                     None,
                     "looks for an application of this name",
                 ),
                 graph(
                     "GET",
-                    &format!("users?$filter=displayName%20eq%20'{name}'"),
+                    &format!("users?$filter=displayName%20eq%20%27{name}%27"),
                     None,
                     "looks for a person of this name",
                 ),
@@ -623,12 +634,16 @@ fn account_items(triage: &Triage, part: Option<String>) -> Vec<Item> {
             found,
             state,
             commands: vec![
-                graph("PATCH", &format!("servicePrincipals(appId='{id}')"), OFF, "lets it sign in no more"),
-                graph("GET", &format!("servicePrincipals(appId='{id}')/appRoleAssignments"), None, "lists its permissions: look for Exchange.ManageAsApp"),
-                graph("GET", &format!("applications(appId='{id}')?$select=passwordCredentials,keyCredentials,createdDateTime"), None, "lists its secrets and certificates: remove those nobody knows"),
-                graph("GET", &format!("applications(appId='{id}')/owners"), None, "lists who owns it"),
+                graph("PATCH", &format!("servicePrincipals(appId=%27{id}%27)"), OFF, "lets it sign in no more"),
+                graph("GET", &format!("servicePrincipals(appId=%27{id}%27)/appRoleAssignments"), None, "lists its permissions: look for Exchange.ManageAsApp"),
+                graph("GET", &format!("applications(appId=%27{id}%27)?$select=passwordCredentials,keyCredentials,createdDateTime"), None, "lists its secrets and certificates: remove those nobody knows"),
+                graph("GET", &format!("applications(appId=%27{id}%27)/owners"), None, "lists who owns it"),
             ],
         });
+    }
+    // Nobody is to be locked out by somebody who copies what is not to be done.
+    if state != ItemState::ToDo {
+        items.iter_mut().for_each(|item| item.commands.clear());
     }
     items
 }

@@ -62,7 +62,7 @@ impl Gate<'_> {
         assessment.findings.extend(found.findings);
         assessment
             .findings
-            .sort_by(|one, two| one.reading_order().cmp(&two.reading_order()));
+            .sort_unstable_by(|one, two| one.reading_order().cmp(&two.reading_order()));
         let decided = verdict::of_tenant(&assessment, self.judging.fail_on);
         if !decisive {
             // Not the change's business, and still nothing that anybody may take for clean.
