@@ -189,20 +189,23 @@ impl<'m> Making<'m> {
         ))
     }
 
-    /// The days that evidence should cover, each as `YYYY-MM-DD`, the last one not included.
+    /// The time that evidence should cover.
     fn window(&self) -> (Timestamp, Timestamp) {
         let changes = self.question.attribution.changes.iter();
         let now = self.question.now;
         let newest = self.question.states.last().map_or(now, |state| state.at);
         let first = changes.map(|change| change.at).min().unwrap_or(newest);
-        // What is normal is learnt from the month before.
-        (first.min(newest) - days(30), newest.min(now) + days(1))
+        // What is normal is learnt from the month before. Exports can bear any time.
+        let from = first.min(newest).checked_sub(days(30));
+        let to = newest.min(now).checked_add(days(1));
+        (from.unwrap_or(Timestamp::MIN), to.unwrap_or(now))
     }
 
     /// Exports mail of that time, as far as the service still has it: it keeps ninety days.
     fn trace(&self) -> Option<Command> {
         let (from, to) = self.window();
-        let from = from.max(self.question.now - days(89));
+        let kept = self.question.now.checked_sub(days(89));
+        let from = from.max(kept.unwrap_or(Timestamp::MIN));
         (from < to).then(|| powershell(
             format!(
                 "for ($day = [datetime]'{}'; $day -lt [datetime]'{}'; $day = $day.AddDays(1)) {{ Get-MessageTraceV2 -StartDate $day -EndDate $day.AddDays(1) -ResultSize 5000 | Export-Csv trace.csv -Append -NoTypeInformation }}",
@@ -437,10 +440,9 @@ impl<'m> Making<'m> {
                 Some(format!(" -{} {value}", property.name()))
             })
             .collect();
-        let wanted = self.question.baseline.is_none() && !set.is_empty();
-        wanted.then(|| {
+        (!set.is_empty()).then(|| {
             powershell(
-                format!("Set-InboundConnector -Identity {}{}", identity, set.concat()),
+                format!("Set-InboundConnector -Identity {identity}{}", set.concat()),
                 "puts back what was there when it was read first: look at it before it is carried out",
             )
         })
@@ -495,7 +497,8 @@ impl<'m> Making<'m> {
 
     /// Transport rules that somebody made to take headers away, by which mail would be told.
     fn header_rules(&self, triage: &Triage) -> Option<Item> {
-        let sign = triage.signs.iter().find(|own| own.sign == "header-rules")?;
+        let mut signs = triage.signs.iter();
+        let sign = signs.find(|own| own.sign == "header-rules" && !self.bad.is_empty())?;
         let records = self.known.log.iter().flat_map(|log| &log.records);
         let made = records.filter(|record| sign.records.contains(&record.id));
         let names: BTreeSet<&str> = made
