@@ -341,28 +341,18 @@ fn a_change_is_attributed_and_a_name_with_slashes_is_a_name() {
         "RestrictDomainsToIPAddresses": false, "RestrictDomainsToCertificate": false, "CloudServicesMailEnabled": false,
         "TreatMessagesAsInternal": false, "EFSkipLastIP": false, "EFTestMode": false,
     });
-    let export = |at: &str, connectors: Value| {
-        json!({
-            "connguard": "export/v1", "taken_at": at,
-            "organization": { "tenant_id": "3b1e6f0a-5c0d-4d7e-9a51-0c7d1f2a4b01", "domain": "contoso.onmicrosoft.com" },
-            "complete": { "inbound_connectors": true, "accepted_domains": true, "blocked_connectors": true },
-            "inbound_connectors": connectors, "blocked_connectors": [],
-            "accepted_domains": [{ "DomainName": "contoso.com", "MatchSubDomains": false }],
-        })
-        .to_string()
-    };
     let mut own = relay.clone();
     own["Name"] = json!("evil/SMTP relay");
     own["ExchangeObjectId"] = json!("d0891898-d7b2-431d-8619-019772e49525");
     own["SenderIPAddresses"] = json!(["198.51.100.9"]);
     fs::write(
         folder.path().join("a.json"),
-        export("2026-11-01T00:00:00Z", json!([relay])),
+        export("2026-11-01T00:00:00Z", json!([relay])).to_string(),
     )
     .unwrap();
     fs::write(
         folder.path().join("b.json"),
-        export("2026-11-20T00:00:00Z", json!([relay, own])),
+        export("2026-11-20T00:00:00Z", json!([relay, own])).to_string(),
     )
     .unwrap();
     let record = json!([{
@@ -1102,6 +1092,38 @@ fn nothing_is_called_fine_that_evidence_does_not_cover() {
         std::os::unix::fs::symlink(project().join("README.md"), folder.path().join("link.json"))
             .unwrap();
         investigate(folder.path(), &[]).expect(1, &["is a link", "no file of evidence"]);
+    }
+}
+
+#[test]
+fn a_case_that_was_changed_behind_its_back_is_not_listed_anew() {
+    let folder = folder();
+    write(Scenario::Campaign2022, 3, folder.path()).unwrap();
+    let cases = folder.path().join("cases").display().to_string();
+    let evidence = folder.path().join("evidence");
+    investigate(&evidence, &["--case", "spam", "--cases", &cases]).expect(14, &["compromised"]);
+    let case = |arguments: &[&str]| {
+        let all: Vec<&str> = ["case"].iter().chain(arguments).copied().collect();
+        Repo::empty().run(&[&all[..], &["--cases", &cases]].concat())
+    };
+    let kept = fs::read_dir(&cases)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    // What people add is theirs; what stands there already is the record.
+    fs::write(kept.join("notes.txt"), "called bob").unwrap();
+    case(&["tick", "spam", "revert", "--note", "by bob"]).expect(0, &["to do"]);
+    fs::write(kept.join("report.md"), "no sign").unwrap();
+    case(&["verify", "spam"]).expect(1, &["report.md is not what it was"]);
+    let archive = folder.path().join("case.tar").display().to_string();
+    for refused in [
+        vec!["tick", "spam", "revert"],
+        vec!["close", "spam"],
+        vec!["export", "spam", "--to", &archive],
+    ] {
+        case(&refused).expect(3, &["report.md is not what it was"]);
     }
 }
 
